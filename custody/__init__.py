@@ -1,0 +1,1 @@
+"""Watch-only multisig custody: build, verify, draft, review, audit. Holds no key."""

@@ -1,0 +1,224 @@
+"""The doors to the outside world, as Protocols: chain, signing device, journal store, clock.
+
+Pure code takes values; workflows take these ports; the edge builds the implementations.
+What a port answers is a claim of whoever stands behind it: callers re-derive before they
+show anything as true.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from custody.audit.journal import Entry
+from custody.bitcoin.amount import FeeRate, Sats
+from custody.bitcoin.network import Network
+from custody.bitcoin.transaction import OutPoint, Transaction
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done, total); total 0 means unknown."""
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Report nothing: the progress of callers that show none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The newest block of a chain as one backend sees it."""
+
+    height: int
+    block_hash: str
+    """As displayed (big-endian hex)."""
+    median_time_past: int
+    """Unix seconds (BIP 113)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCoin:
+    """An unspent output as a backend reports it."""
+
+    outpoint: OutPoint
+    value: Sats
+    script_pubkey: bytes
+    height: int | None
+    """Height of its block; None while unconfirmed."""
+    is_coinbase: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChainTransaction:
+    """A transaction that touches watched scripts, with the block that holds it."""
+
+    transaction: Transaction
+    height: int | None
+    """None while it is only in the node's mempool."""
+    block_hash: str | None
+    fee: Sats | None
+    """Only where every input's value is known to the backend."""
+    is_coinbase: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedScript:
+    """A script of the vault with its place, in the order in which a backend imports it."""
+
+    script_pubkey: bytes
+    branch: int
+    """0 receive, 1 change."""
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """What a backend must watch: the descriptor, a window of its scripts and since when."""
+
+    vault_id: str
+    descriptor: str
+    """Multipath with checksum."""
+    scripts: tuple[WatchedScript, ...]
+    """Every script of the window, both branches; a backend without descriptors uses these."""
+    birth_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchResult:
+    """What a backend knows about the watched scripts at one tip."""
+
+    tip: Tip
+    transactions: tuple[ChainTransaction, ...]
+    """Every transaction that pays to or spends from a watched script, blocks first, then mempool."""
+    coins: tuple[ChainCoin, ...]
+    incomplete: tuple[str, ...]
+    """Why this is not the whole truth, in words; empty when the backend claims completeness."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """All unspent outputs of given scripts at one block, from the UTXO set itself."""
+
+    tip: Tip
+    coins: tuple[ChainCoin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MempoolVerdict:
+    """What the node says to a transaction before it is sent."""
+
+    allowed: bool
+    reason: str
+    """The node's own words, empty when allowed."""
+    already_known: bool
+    """Already in the mempool or in a block: sending again changes nothing."""
+
+
+class ChainBackend(Protocol):
+    """A view of the chain. Implementations: embedded, core_rpc, snapshot.
+
+    Every method raises `ChainUnavailable` when the backend can't answer.
+    """
+
+    name: str
+    network: Network
+
+    def tip(self) -> Tip:
+        """Return the newest block."""
+        ...
+
+    def block_hash_at(self, height: int) -> str | None:
+        """Return the hash of the block at `height` on the active chain, None above the tip."""
+        ...
+
+    def watch(self, request: WatchRequest, progress: Progress) -> WatchResult:
+        """Watch the scripts (import and rescan where needed; safe to repeat) and return all that is known."""
+        ...
+
+    def scan(self, request: WatchRequest, progress: Progress) -> ScanResult:
+        """Return the scripts' unspent outputs from the UTXO set itself, by a second route."""
+        ...
+
+    def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:
+        """Return the coin if it is unspent, None if spent or unknown."""
+        ...
+
+    def transaction(self, txid: str, block_hash: str | None) -> Transaction:
+        """Return a whole transaction by id (its hash is checked), from `block_hash` where given."""
+        ...
+
+    def estimate_fee_rate(self, target_blocks: int) -> FeeRate:
+        """Return the node's estimate; raises `ChainUnavailable` NO_FEE_ESTIMATE when it has none."""
+        ...
+
+    def minimum_fee_rate(self) -> FeeRate:
+        """Return the lowest rate that the backend's mempool takes now."""
+        ...
+
+    def test_accept(self, raw_transaction: bytes) -> MempoolVerdict:
+        """Ask whether the mempool would take the transaction."""
+        ...
+
+    def conflicts(self, transaction: Transaction) -> tuple[str, ...]:
+        """Return the txids in the mempool that this transaction would evict, descendants included."""
+        ...
+
+    def broadcast(self, raw_transaction: bytes) -> str:
+        """Send the transaction and return its txid; already known is success."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDisplay:
+    """What a device showed its holder before it signed: lines, as on the screen."""
+
+    lines: tuple[str, ...]
+
+
+class SigningDevice(Protocol):
+    """Something that signs a PSBT with one cosigner's key."""
+
+    name: str
+    fingerprint: bytes
+    """Master key fingerprint, four bytes."""
+
+    def sign(self, psbt: bytes) -> bytes:
+        """Return the PSBT (version 0 bytes) with this device's signatures added.
+
+        Raises `DeviceUnavailable` when absent, locked or refused. The answer proves nothing
+        until its signatures are verified.
+        """
+        ...
+
+    def display(self, psbt: bytes) -> DeviceDisplay:
+        """Return what this device shows for the PSBT."""
+        ...
+
+
+class JournalStore(Protocol):
+    """An append-only store of canonical entries with compare-and-append on the head."""
+
+    def head(self) -> tuple[int, str] | None:
+        """Return (seq, hash) of the newest entry, None when empty."""
+        ...
+
+    def entries(self, start: int = 0) -> Sequence[Entry]:
+        """Return the entries from `start` on, chain-checked."""
+        ...
+
+    def append(self, entries: Sequence[Entry], *, expected_head: str | None) -> None:
+        """Append atomically if the head's hash is `expected_head` (None: empty), else `Conflict` JOURNAL_MOVED."""
+        ...
+
+
+class Clock(Protocol):
+    """The wall clock, for the record only: no verdict rests on it."""
+
+    def now(self) -> int:
+        """Return Unix seconds."""
+        ...
+
+
+class NonceSource(Protocol):
+    """Where fresh proposal nonces come from."""
+
+    def nonce(self) -> str:
+        """Return 32 lower-case hex characters."""
+        ...
