@@ -15,7 +15,7 @@ from typing import ClassVar, TypeAlias
 
 from custody.codes import Code
 
-JsonValue: TypeAlias = "None | bool | int | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 
 class CustodyError(Exception):
