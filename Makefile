@@ -1,0 +1,57 @@
+# Everything a fresh machine needs: `make demo` and `make test`. See README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST_ARGS ?= -n auto
+
+.PHONY: venv demo test lint bench node fuzz wheels vectors lock
+
+# The lock is installed in steps, each with hashes: build backends first, so that no sdist can fetch an
+# unhashed one; then everything without resolving anything; then the project itself, editable.
+venv: $(READY)
+$(READY): requirements/build.txt requirements/dev.txt pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 14) else "custody needs Python 3.11 to 3.14; set PYTHON=python3.12 or like")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: venv
+	$(BIN)/custody demo
+
+test: venv
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/layering
+
+# A real bitcoind for the tests marked `node`, unpacked under .node without installing it.
+# BITCOIND, or a bitcoind on PATH, is used instead where there is one.
+node:
+	@tests/support/get-node .node
+
+bench: venv
+	$(BIN)/python tests/bench/run.py
+
+# The verdict on every published vector, counted; the same figures stand in docs/vectors.md.
+vectors: venv
+	$(BIN)/python tests/bench/vector_counts.py
+
+fuzz: venv
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/properties --hypothesis-profile=fuzz
+
+# A folder that installs the command on a machine without a network:
+#   python3 -m pip install --no-index --find-links wheels reserve-custody
+wheels: venv
+	rm -rf wheels
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/run.txt --wheel-dir wheels
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation . --wheel-dir wheels
+
+# Rewrites the lock from the *.in files; needs `uv` on PATH. Review every changed line.
+lock:
+	for name in build run dev; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q requirements/$$name.in -o requirements/$$name.txt; done
