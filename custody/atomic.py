@@ -1,0 +1,271 @@
+"""Files written whole or not at all, and read only when they are plain files.
+
+Every write goes to a temporary file in the target's folder, is synced, and takes the target's
+name in one step; the folder is synced last. A kill at any moment leaves the old file or the new
+one, never a mixture, and at most a `.tmp-…` beside it that nothing ever reads.
+
+The last component of a path is never followed when it is a symbolic link, and devices, pipes and
+folders are refused; links among the parent folders are the owner's own arrangement and allowed.
+It deliberately never copies a file and never edits one in place.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from custody.codes import Code
+from custody.errors import Conflict, CustodyError, InvalidInput
+
+TEMPORARY_PREFIX = ".tmp-"
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CHUNK = 1 << 20
+
+Write = Callable[[int, bytes], int]
+"""Like `os.write`: takes a file descriptor and bytes, returns how many were written."""
+
+
+def create_file(path: Path, content: bytes, *, mode: int = FILE_MODE, write: Write = os.write) -> None:
+    """Write a new file; an existing one, of whatever kind, is left alone.
+
+    Raises:
+        Conflict: FILE_EXISTS, WORKSPACE_READ_ONLY or WRITE_FAILED.
+        InvalidInput: the path can't be one of a file, or its folder is missing.
+    """
+    with _folder_of(path) as (folder, name), _written(folder, path, content, mode, write) as temporary:
+        if not _link(folder, temporary, name):
+            # A file system without hard links (an SD card): only another program that creates
+            # this very name between the look and the rename could be overwritten.
+            if _exists(folder, name):
+                raise FileExistsError(errno.EEXIST, "exists")
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = FILE_MODE, write: Write = os.write) -> None:
+    """Write a file, in the place of an older one if there is one.
+
+    Raises:
+        Conflict: WORKSPACE_READ_ONLY or WRITE_FAILED; the old file then stands as it was.
+        InvalidInput: the path names a symbolic link or no plain file, or its folder is missing.
+    """
+    with _folder_of(path) as (folder, name):
+        if _exists(folder, name):
+            _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
+        with _written(folder, path, content, mode, write) as temporary:
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def read_file(path: Path, *, max_bytes: int) -> bytes:
+    """Read a plain file of at most `max_bytes`.
+
+    Raises:
+        InvalidInput: FILE_NOT_FOUND, FILE_NOT_REGULAR, PATH_UNSAFE (a symbolic link), FILE_TOO_LARGE,
+            FILE_UNREADABLE.
+    """
+    with _opened(path) as file:
+        return _read_all(file, path, max_bytes)
+
+
+def read_private_file(path: Path, *, max_bytes: int) -> bytes:
+    """Read a plain file that only its owner may read or write (mode 0600 or less).
+
+    Raises:
+        InvalidInput: as `read_file`, and PATH_UNSAFE when others have any right to it.
+    """
+    with _opened(path) as file:
+        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        if mode & 0o077:
+            raise InvalidInput(
+                Code.PATH_UNSAFE,
+                f"`{path}` has mode {mode:04o}, others than its owner have rights to it",
+                advice=f"Set its mode with `chmod 600 {path}`, and change the secret if others may have read it.",
+            )
+        return _read_all(file, path, max_bytes)
+
+
+def make_directory(path: Path, *, mode: int = FOLDER_MODE) -> None:
+    """Create one folder, or accept one that is there; its parent must exist.
+
+    Raises:
+        Conflict: WORKSPACE_READ_ONLY or WRITE_FAILED.
+        InvalidInput: the name is taken by something that is no folder, or by a symbolic link.
+    """
+    with _folder_of(path) as (parent, name):
+        with suppress(FileExistsError):
+            os.mkdir(name, mode, dir_fd=parent)
+            os.fsync(parent)
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    if stat.S_ISLNK(found):
+        raise _is_link(path)
+    if not stat.S_ISDIR(found):
+        raise InvalidInput(
+            Code.FILE_NOT_REGULAR, f"`{path}` is not a folder", advice="Move it away or choose another place."
+        )
+
+
+def require_regular_file(path: Path) -> None:
+    """Refuse a path that is not a plain file of its own.
+
+    Raises:
+        InvalidInput: FILE_NOT_FOUND, FILE_NOT_REGULAR, PATH_UNSAFE (a symbolic link).
+    """
+    with _folder_of(path) as (folder, name):
+        _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    with _translated(path):
+        folder = os.open(path, _FOLDER_FLAGS)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _folder_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Open the folder of `path`, so that every step below happens in that very folder."""
+    name = path.name
+    if name in ("", ".", "..") or "\0" in str(path):
+        raise InvalidInput(
+            Code.PATH_UNSAFE, f"`{str(path)!r}` can't be the path of a file", advice="Give the path of a file."
+        )
+    with _translated(path):
+        folder = os.open(path.parent, _FOLDER_FLAGS)
+        try:
+            yield folder, name
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _written(folder: int, path: Path, content: bytes, mode: int, write: Write) -> Iterator[str]:
+    """Yield the name of a synced temporary file; afterwards remove that name if it is left, and sync the folder."""
+    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    file = os.open(temporary, _WRITE_FLAGS, mode, dir_fd=folder)
+    try:
+        try:
+            _write_all(file, content, write, path)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        yield temporary
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
+    os.fsync(folder)
+
+
+def _write_all(file: int, content: bytes, write: Write, path: Path) -> None:
+    left = memoryview(content)
+    while left:
+        count = write(file, bytes(left[:_CHUNK]))
+        if count <= 0:
+            raise OSError(errno.EIO, "nothing was written", str(path))
+        left = left[count:]
+
+
+def _link(folder: int, temporary: str, name: str) -> bool:
+    """Give the temporary file its name if that is free; False where the file system has no hard links."""
+    try:
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _NO_HARD_LINKS:
+            return False
+        raise
+    return True
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    with _folder_of(path) as (folder, name):
+        # O_NONBLOCK: a named pipe must not hang us before it can be refused.
+        file = os.open(name, _READ_FLAGS, dir_fd=folder)
+        try:
+            _require_regular(os.fstat(file), path)
+            yield file
+        finally:
+            os.close(file)
+
+
+def _read_all(file: int, path: Path, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    left = max_bytes + 1
+    while left > 0 and (part := os.read(file, min(left, _CHUNK))):
+        parts.append(part)
+        left -= len(part)
+    if left <= 0:
+        raise InvalidInput(
+            Code.FILE_TOO_LARGE,
+            f"`{path}` has more than {max_bytes} bytes",
+            advice="Check that it is the file that you mean.",
+        )
+    return b"".join(parts)
+
+
+def _require_regular(found: os.stat_result, path: Path) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise _is_link(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidInput(
+            Code.FILE_NOT_REGULAR, f"`{path}` is not a plain file", advice="Give the path of a plain file."
+        )
+
+
+def _is_link(path: Path) -> InvalidInput:
+    return InvalidInput(
+        Code.PATH_UNSAFE,
+        f"`{path}` is a symbolic link",
+        advice="Name the file itself; links are refused so that nobody can point a path elsewhere.",
+    )
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into ours, at the one place that knows the path."""
+    try:
+        yield
+    except OSError as error:
+        raise _error_for(error, path) from error
+
+
+def _error_for(error: OSError, path: Path) -> CustodyError:
+    words = os.strerror(error.errno).lower() if error.errno else "failed"
+    number = error.errno
+    if number == errno.EEXIST:
+        return Conflict(Code.FILE_EXISTS, f"`{path}` exists", advice="Choose another name, or move that file away.")
+    if number == errno.EROFS:
+        return Conflict(
+            Code.WORKSPACE_READ_ONLY, f"`{path}` is on read-only media", advice="Write to another place instead."
+        )
+    if number == errno.ELOOP:
+        return _is_link(path)
+    if number in (errno.ENOENT, errno.ENOTDIR):
+        return InvalidInput(Code.FILE_NOT_FOUND, f"`{path}` does not exist", advice="Check the path.")
+    if number in _FULL or number == errno.EIO:
+        return Conflict(
+            Code.WRITE_FAILED,
+            f"`{path}` can't be read or written: {words}",
+            advice="Make room or mend the disk, then try again; what stood there before is unchanged.",
+        )
+    return InvalidInput(Code.FILE_UNREADABLE, f"`{path}`: {words}", advice="Check the path and its rights.")
