@@ -1,0 +1,110 @@
+"""The fields of a PSBT by name and number, and the small values that they hold.
+
+Numbers are those of BIP 174 and BIP 370; what later BIPs reserve and this toolkit does
+not build is listed so that it is refused by name instead of being kept as unknown.
+"""
+
+from dataclasses import dataclass
+
+from custody.bitcoin.keys import KeyOrigin
+
+MAGIC = b"psbt\xff"
+
+GLOBAL_UNSIGNED_TX = 0x00
+GLOBAL_XPUB = 0x01
+GLOBAL_TX_VERSION = 0x02
+GLOBAL_FALLBACK_LOCKTIME = 0x03
+GLOBAL_INPUT_COUNT = 0x04
+GLOBAL_OUTPUT_COUNT = 0x05
+GLOBAL_TX_MODIFIABLE = 0x06
+GLOBAL_VERSION = 0xFB
+
+IN_NON_WITNESS_UTXO = 0x00
+IN_WITNESS_UTXO = 0x01
+IN_PARTIAL_SIG = 0x02
+IN_SIGHASH_TYPE = 0x03
+IN_REDEEM_SCRIPT = 0x04
+IN_WITNESS_SCRIPT = 0x05
+IN_BIP32_DERIVATION = 0x06
+IN_FINAL_SCRIPTSIG = 0x07
+IN_FINAL_SCRIPTWITNESS = 0x08
+IN_PREVIOUS_TXID = 0x0E
+IN_OUTPUT_INDEX = 0x0F
+IN_SEQUENCE = 0x10
+IN_REQUIRED_TIME_LOCKTIME = 0x11
+IN_REQUIRED_HEIGHT_LOCKTIME = 0x12
+
+OUT_REDEEM_SCRIPT = 0x00
+OUT_WITNESS_SCRIPT = 0x01
+OUT_BIP32_DERIVATION = 0x02
+OUT_AMOUNT = 0x03
+OUT_SCRIPT = 0x04
+
+UNSUPPORTED_GLOBAL = {
+    0x07: "silent payment share (BIP 375)",
+    0x08: "silent payment proof (BIP 375)",
+    0x09: "signed message (BIP 322)",
+}
+UNSUPPORTED_INPUT = {
+    0x09: "proof of reserves commitment (BIP 127)",
+    0x0A: "RIPEMD160 preimage",
+    0x0B: "SHA256 preimage",
+    0x0C: "HASH160 preimage",
+    0x0D: "HASH256 preimage",
+    0x13: "taproot key signature (BIP 371)",
+    0x14: "taproot script signature (BIP 371)",
+    0x15: "taproot leaf script (BIP 371)",
+    0x16: "taproot derivation (BIP 371)",
+    0x17: "taproot internal key (BIP 371)",
+    0x18: "taproot merkle root (BIP 371)",
+    0x1A: "MuSig2 participants (BIP 373)",
+    0x1B: "MuSig2 nonce (BIP 373)",
+    0x1C: "MuSig2 partial signature (BIP 373)",
+    0x1D: "silent payment share (BIP 375)",
+    0x1E: "silent payment proof (BIP 375)",
+}
+UNSUPPORTED_OUTPUT = {
+    0x05: "taproot internal key (BIP 371)",
+    0x06: "taproot tree (BIP 371)",
+    0x07: "taproot derivation (BIP 371)",
+    0x08: "MuSig2 participants (BIP 373)",
+    0x09: "silent payment address (BIP 375)",
+    0x0A: "silent payment label (BIP 375)",
+    0x35: "DNSSEC proof (BIP 353)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RawField:
+    """A field that this toolkit does not read: kept to the byte, listed, never acted on."""
+
+    key: bytes
+    """Key type (CompactSize) and key data."""
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDerivation:
+    """A claim of the file: this public key stands at this origin. Never believed, only compared."""
+
+    public_key: bytes
+    """33 bytes compressed, or 65 in a legacy script."""
+    origin: KeyOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalXpub:
+    """An account key that the file names for its signers."""
+
+    key78: bytes
+    """BIP 32 serialization without checksum, version bytes included."""
+    origin: KeyOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class PartialSignature:
+    """A signature as a signer left it: unverified until `signatures.py` has judged it."""
+
+    public_key: bytes
+    signature: bytes
+    """DER with the sighash byte at its end."""
