@@ -1,68 +1,42 @@
-"""One entry of the journal: its exact bytes, its hash, and its export line.
+"""The journal: entries as exact bytes, the chain between them, and the export of both.
 
 An entry is an RFC 8785 document with the keys `format journal_id seq time tip actor kind
 body request_id prev hash`. `hash` is the SHA-256 of the canonical bytes without `hash`, and
 `prev` is the hash of the entry before it, so that the newest hash commits to all of history.
+An export is one line an entry, right to the byte.
 
-What must hold between entries (order, links, an expected head) is `journal_chain.py`. Nothing
-here knows what a kind means: that is the fold's business. Nothing here shows that a whole
-journal was not rewritten; only a head hash kept elsewhere does that.
+Nothing here knows what a kind means: that is the fold's business. Nothing here shows that a
+whole journal was not rewritten; only a head hash kept elsewhere (`expect_head`) does that.
 """
 
-import hashlib
-import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from custody.audit.journal_fields import (
+    ALTERED_ADVICE,
+    GENESIS_PREV as GENESIS_PREV,
+    EntryTip as EntryTip,
+    altered,
+    demand,
+    hash_of,
+    integer_of,
+    is_actor,
+    is_count,
+    is_hash,
+    is_id,
+    is_kind,
+    is_time,
+    malformed,
+    text_of,
+)
 from custody.codes import Code
 from custody.documents.canonical_json import canonical, parse_json
-from custody.errors import Altered, CustodyError, InvalidInput, JsonValue
+from custody.errors import Altered, CustodyError, Finding, JsonValue, Severity, UsageError
 
 ENTRY_FORMAT = "custody-journal/1"
 
-GENESIS_PREV = "0" * 64
-"""`prev` of the first entry."""
-
-ALTERED_ADVICE = "Stop, leave the files as they are, and call the auditor."
-
 _KEYS = frozenset({"format", "journal_id", "seq", "time", "tip", "actor", "kind", "body", "request_id", "prev"})
-_TIP_KEYS = frozenset({"height", "hash", "median_time_past"})
-_MAX_INTEGER = 2**53 - 1
-_MAX_ACTOR_LENGTH = 200
-_HASH = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
-_KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)Z")
-
-
-@dataclass(frozen=True, slots=True)
-class EntryTip:
-    """The chain's newest block as last seen when an entry was written."""
-
-    height: int
-    block_hash: str
-    """As displayed (big-endian hex); the key is `hash` in the document."""
-    median_time_past: int
-    """Unix seconds (BIP 113)."""
-
-    def __post_init__(self) -> None:
-        _demand(_is_count(self.height), "tip height is not a block height")
-        _demand(is_hash(self.block_hash), "tip hash is not 64 lower-case hex characters")
-        _demand(_is_count(self.median_time_past), "median time past is not Unix seconds")
-
-    def to_document(self) -> dict[str, JsonValue]:
-        """Return the tip as it stands in an entry."""
-        return {"height": self.height, "hash": self.block_hash, "median_time_past": self.median_time_past}
-
-    @classmethod
-    def from_document(cls, document: JsonValue) -> "EntryTip":
-        """Read the tip of an entry; the keys must be exactly height, hash and median_time_past."""
-        if not isinstance(document, dict) or document.keys() != _TIP_KEYS:
-            raise _malformed("tip is neither null nor height, hash and median_time_past")
-        return cls(
-            height=_integer(document["height"], "tip height"),
-            block_hash=_text(document["hash"], "tip hash"),
-            median_time_past=_integer(document["median_time_past"], "median time past"),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +62,14 @@ class Entry:
     """The RFC 8785 bytes without `hash`: what is stored, and what `hash` covers."""
 
     def __post_init__(self) -> None:
-        _demand(_ID.fullmatch(self.journal_id) is not None, f"journal id `{self.journal_id[:128]}` is not a plain id")
-        _demand(_is_count(self.seq), f"seq is `{self.seq}`, expected 0 or more")
-        _demand(_TIME.fullmatch(self.time) is not None, "time is not `YYYY-MM-DDTHH:MM:SSZ`")
-        _demand(self.actor is None or _is_actor(self.actor), "actor is not a printable name")
-        _demand(_KIND.fullmatch(self.kind) is not None, "kind is not a lower-case word")
-        _demand(_ID.fullmatch(self.request_id) is not None, "request id is not a plain id")
-        _demand(is_hash(self.prev), "prev is not 64 lower-case hex characters")
-        _demand(hash_of(self.canonical) == self.hash, f"hash of entry {self.seq} does not cover its bytes")
+        demand(is_id(self.journal_id), f"journal id `{self.journal_id[:128]}` is not a plain id")
+        demand(is_count(self.seq), f"seq is `{self.seq}`, expected 0 or more")
+        demand(is_time(self.time), "time is not `YYYY-MM-DDTHH:MM:SSZ`")
+        demand(self.actor is None or is_actor(self.actor), "actor is not a printable name")
+        demand(is_kind(self.kind), "kind is not a lower-case word")
+        demand(is_id(self.request_id), "request id is not a plain id")
+        demand(is_hash(self.prev), "prev is not 64 lower-case hex characters")
+        demand(hash_of(self.canonical) == self.hash, f"hash of entry {self.seq} does not cover its bytes")
 
     @classmethod
     def make(
@@ -177,12 +151,12 @@ class Entry:
         """Read an entry whose every failure is an alteration; with `export_line` the hash stands inside."""
         try:
             document = parse_json(data if export_line is None else data.removesuffix(b"\n"))
-            _demand(isinstance(document, dict), "an entry is not a JSON object")
+            demand(isinstance(document, dict), "an entry is not a JSON object")
             fields = dict(document) if isinstance(document, dict) else {}
-            entry_hash = None if export_line is None else _text(fields.pop("hash", None), "hash")
+            entry_hash = None if export_line is None else text_of(fields.pop("hash", None), "hash")
             stored = canonical(fields)
             entry = cls._from_document(fields, stored)
-            _demand(entry_hash in (None, entry.hash), f"hash of entry {entry.seq} does not cover its bytes")
+            demand(entry_hash in (None, entry.hash), f"hash of entry {entry.seq} does not cover its bytes")
             expected = stored if export_line is None else entry.export_line()
         except CustodyError as error:
             raise altered(error.message) from error
@@ -193,67 +167,146 @@ class Entry:
     @classmethod
     def _from_document(cls, document: dict[str, JsonValue], stored: bytes) -> "Entry":
         if document.keys() != _KEYS:
-            raise _malformed("the keys are not those of a journal entry")
+            raise malformed("the keys are not those of a journal entry")
         if document["format"] != ENTRY_FORMAT:
-            raise _malformed(f"format is not `{ENTRY_FORMAT}`")
+            raise malformed(f"format is not `{ENTRY_FORMAT}`")
         body = document["body"]
         if not isinstance(body, dict):
-            raise _malformed("body is not an object")
+            raise malformed("body is not an object")
         tip, actor = document["tip"], document["actor"]
         return cls(
-            journal_id=_text(document["journal_id"], "journal id"),
-            seq=_integer(document["seq"], "seq"),
-            time=_text(document["time"], "time"),
+            journal_id=text_of(document["journal_id"], "journal id"),
+            seq=integer_of(document["seq"], "seq"),
+            time=text_of(document["time"], "time"),
             tip=None if tip is None else EntryTip.from_document(tip),
-            actor=None if actor is None else _text(actor, "actor"),
-            kind=_text(document["kind"], "kind"),
+            actor=None if actor is None else text_of(actor, "actor"),
+            kind=text_of(document["kind"], "kind"),
             body=body,
-            request_id=_text(document["request_id"], "request id"),
-            prev=_text(document["prev"], "prev"),
+            request_id=text_of(document["request_id"], "request id"),
+            prev=text_of(document["prev"], "prev"),
             hash=hash_of(stored),
             canonical=stored,
         )
 
 
-def hash_of(stored: bytes) -> str:
-    """Return the lower-case hex SHA-256 of an entry's stored bytes."""
-    return hashlib.sha256(stored).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was readable of a journal, and everything that is wrong with it."""
+
+    entries: tuple[Entry, ...]
+    findings: tuple[Finding, ...]
 
 
-def is_hash(text: str) -> bool:
-    """Tell whether `text` is 64 lower-case hex characters."""
-    return _HASH.fullmatch(text) is not None
+def inspect_chain(entries: Iterable[Entry], *, after: Entry | None = None) -> tuple[Finding, ...]:
+    """Return every break of order, link or journal between entries; `after` is the one before the first."""
+    findings: list[Finding] = []
+    for position, entry in enumerate(entries, start=0 if after is None else after.seq + 1):
+        findings += _breaks(after, entry, f"entry:{position}")
+        after = entry
+    return tuple(findings)
 
 
-def altered(message: str, *, code: Code = Code.JOURNAL_ALTERED, **details: JsonValue) -> Altered:
-    """Return the error of a journal that is not what was written."""
-    return Altered(code, message, advice=ALTERED_ADVICE, details=details)
+def inspect_stored(rows: Iterable[tuple[bytes, str]]) -> Inspection:
+    """Read the stored bytes and hashes of a whole journal and return every discrepancy, at `entry:N` from 0."""
+    return _inspect((f"entry:{position}", partial(Entry.from_stored, *row)) for position, row in enumerate(rows))
 
 
-def _malformed(message: str) -> InvalidInput:
-    return InvalidInput(Code.MALFORMED_DOCUMENT, message, advice="Write entries with this program only.")
+def inspect_export(export: bytes) -> Inspection:
+    """Read an export and return every discrepancy, at `line:N` from 1."""
+    # Split at LF alone: every other line break is a character like any other, and not canonical.
+    lines = [line + b"\n" for line in export.split(b"\n")]
+    lines[-1:] = [] if lines[-1] == b"\n" else [lines[-1][:-1]]
+    return _inspect((f"line:{n}", partial(Entry.from_export_line, line)) for n, line in enumerate(lines, start=1))
 
 
-def _demand(holds: bool, message: str) -> None:
-    if not holds:
-        raise _malformed(message)
+def check_chain(entries: Sequence[Entry], *, after: Entry | None = None, expect_head: str | None = None) -> None:
+    """Demand that the entries follow one another, and that `expect_head` is the head or an ancestor of it.
+
+    Raises:
+        Altered: JOURNAL_ALTERED for a broken chain, JOURNAL_FORK where it is whole but not the expected one.
+        UsageError: `expect_head` is no hash.
+    """
+    require_clean(inspect_chain(entries, after=after))
+    if expect_head is not None:
+        _require_head(entries, expect_head)
 
 
-def _text(value: JsonValue, what: str) -> str:
-    if not isinstance(value, str):
-        raise _malformed(f"{what} is not text")
-    return value
+def parse_export(export: bytes, *, expect_head: str | None = None) -> list[Entry]:
+    """Read an export that must be right to the byte and in its chain; no bytes are an empty journal.
+
+    Raises:
+        Altered: as `check_chain`, and for every line that is not what `export_line` writes.
+    """
+    inspection = inspect_export(export)
+    require_clean(inspection.findings)
+    check_chain(inspection.entries, expect_head=expect_head)
+    return list(inspection.entries)
 
 
-def _integer(value: JsonValue, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _malformed(f"{what} is not an integer")
-    return value
+def require_clean(findings: Sequence[Finding]) -> None:
+    """Raise the first of the journal's findings, with all of them in its details."""
+    if findings:
+        first = findings[0]
+        raise altered(
+            f"{first.where}: {first.message}", code=first.code, findings=[finding.to_json() for finding in findings]
+        )
 
 
-def _is_count(value: int) -> bool:
-    return 0 <= value <= _MAX_INTEGER
+def head_finding(entries: Sequence[Entry], expect_head: str) -> Finding | None:
+    """Return what is wrong when `expect_head` is neither the head nor an ancestor of it, else None.
+
+    Raises:
+        UsageError: `expect_head` is not 64 lower-case hex characters.
+    """
+    if not is_hash(expect_head):
+        raise UsageError(
+            Code.USAGE,
+            "the expected head is not 64 lower-case hex characters",
+            advice="Copy the whole head hash from the place where it was kept.",
+        )
+    if expect_head == GENESIS_PREV or any(entry.hash == expect_head for entry in entries):
+        return None
+    head = entries[-1].hash if entries else GENESIS_PREV
+    message = f"head {head} of {len(entries)} entries does not follow the expected head {expect_head}"
+    return Finding(Code.JOURNAL_FORK, Severity.REFUSE, "head", message, ALTERED_ADVICE)
 
 
-def _is_actor(value: str) -> bool:
-    return 0 < len(value) <= _MAX_ACTOR_LENGTH and value.isprintable() and value == value.strip()
+def _require_head(entries: Sequence[Entry], expect_head: str) -> None:
+    finding = head_finding(entries, expect_head)
+    require_clean([] if finding is None else [finding])
+
+
+def _inspect(records: Iterable[tuple[str, Callable[[], Entry]]]) -> Inspection:
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    readable = True
+    for where, read in records:
+        try:
+            entry = read()
+        except Altered as error:
+            findings.append(_finding(where, error.message))
+            readable = False
+            continue
+        # After an unreadable record the next one's link can't be judged; the gap is already a finding.
+        if readable:
+            findings += _breaks(entries[-1] if entries else None, entry, where)
+        entries.append(entry)
+        readable = True
+    return Inspection(tuple(entries), tuple(findings))
+
+
+def _breaks(previous: Entry | None, entry: Entry, where: str) -> list[Finding]:
+    """Compare an entry with the one before it, so that one break is one finding and not a thousand."""
+    seq, prev = (0, GENESIS_PREV) if previous is None else (previous.seq + 1, previous.hash)
+    findings: list[Finding] = []
+    if entry.seq != seq:
+        findings.append(_finding(where, f"seq is {entry.seq}, expected {seq}"))
+    if entry.prev != prev:
+        findings.append(_finding(where, f"prev is {entry.prev}, expected {prev}"))
+    if previous is not None and entry.journal_id != previous.journal_id:
+        findings.append(_finding(where, "journal id is not that of the entries before it"))
+    return findings
+
+
+def _finding(where: str, message: str) -> Finding:
+    return Finding(Code.JOURNAL_ALTERED, Severity.REFUSE, where, message, ALTERED_ADVICE)
