@@ -15,8 +15,6 @@ from functools import partial
 
 from custody.audit.journal_fields import (
     ALTERED_ADVICE,
-    GENESIS_PREV as GENESIS_PREV,
-    EntryTip as EntryTip,
     altered,
     demand,
     hash_of,
@@ -36,7 +34,42 @@ from custody.errors import Altered, CustodyError, Finding, JsonValue, Severity, 
 
 ENTRY_FORMAT = "custody-journal/1"
 
+GENESIS_PREV = "0" * 64
+"""`prev` of the first entry."""
+
 _KEYS = frozenset({"format", "journal_id", "seq", "time", "tip", "actor", "kind", "body", "request_id", "prev"})
+_TIP_KEYS = frozenset({"height", "hash", "median_time_past"})
+
+
+@dataclass(frozen=True, slots=True)
+class EntryTip:
+    """The chain's newest block as last seen when an entry was written."""
+
+    height: int
+    block_hash: str
+    """As displayed (big-endian hex); the key is `hash` in the document."""
+    median_time_past: int
+    """Unix seconds (BIP 113)."""
+
+    def __post_init__(self) -> None:
+        demand(is_count(self.height), "tip height is not a block height")
+        demand(is_hash(self.block_hash), "tip hash is not 64 lower-case hex characters")
+        demand(is_count(self.median_time_past), "median time past is not Unix seconds")
+
+    def to_document(self) -> dict[str, JsonValue]:
+        """Return the tip as it stands in an entry."""
+        return {"height": self.height, "hash": self.block_hash, "median_time_past": self.median_time_past}
+
+    @classmethod
+    def from_document(cls, document: JsonValue) -> "EntryTip":
+        """Read the tip of an entry; the keys must be exactly height, hash and median_time_past."""
+        if not isinstance(document, dict) or document.keys() != _TIP_KEYS:
+            raise malformed("tip is neither null nor height, hash and median_time_past")
+        return cls(
+            height=integer_of(document["height"], "tip height"),
+            block_hash=text_of(document["hash"], "tip hash"),
+            median_time_past=integer_of(document["median_time_past"], "median time past"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

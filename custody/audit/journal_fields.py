@@ -5,54 +5,18 @@ Shapes only. What the fields mean together is `journal.py`, what a kind means is
 
 import hashlib
 import re
-from dataclasses import dataclass
 
 from custody.codes import Code
 from custody.errors import Altered, InvalidInput, JsonValue
 
-GENESIS_PREV = "0" * 64
-"""`prev` of the first entry."""
-
 ALTERED_ADVICE = "Stop, leave the files as they are, and call the auditor."
 
-_TIP_KEYS = frozenset({"height", "hash", "median_time_past"})
 _MAX_INTEGER = 2**53 - 1
 _MAX_ACTOR_LENGTH = 200
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)Z")
-
-
-@dataclass(frozen=True, slots=True)
-class EntryTip:
-    """The chain's newest block as last seen when an entry was written."""
-
-    height: int
-    block_hash: str
-    """As displayed (big-endian hex); the key is `hash` in the document."""
-    median_time_past: int
-    """Unix seconds (BIP 113)."""
-
-    def __post_init__(self) -> None:
-        demand(is_count(self.height), "tip height is not a block height")
-        demand(is_hash(self.block_hash), "tip hash is not 64 lower-case hex characters")
-        demand(is_count(self.median_time_past), "median time past is not Unix seconds")
-
-    def to_document(self) -> dict[str, JsonValue]:
-        """Return the tip as it stands in an entry."""
-        return {"height": self.height, "hash": self.block_hash, "median_time_past": self.median_time_past}
-
-    @classmethod
-    def from_document(cls, document: JsonValue) -> "EntryTip":
-        """Read the tip of an entry; the keys must be exactly height, hash and median_time_past."""
-        if not isinstance(document, dict) or document.keys() != _TIP_KEYS:
-            raise malformed("tip is neither null nor height, hash and median_time_past")
-        return cls(
-            height=integer_of(document["height"], "tip height"),
-            block_hash=text_of(document["hash"], "tip hash"),
-            median_time_past=integer_of(document["median_time_past"], "median time past"),
-        )
 
 
 def hash_of(stored: bytes) -> str:
