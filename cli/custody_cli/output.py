@@ -1,0 +1,155 @@
+"""The one place that prints: an answer, an error or a usage error, as text or as JSON.
+
+Commands return an `Answer`; they never print. Text is a sequence of lines, and each line is
+escaped as a whole, so that nothing from a file, a label or a device can move the cursor,
+reorder text or forge a line. Colour is added after that, only to a terminal, only as a
+second sign beside a word.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import PurePath
+from typing import TextIO, TypeAlias
+
+from custody.documents.display import escape
+from custody.errors import CustodyError, Finding, JsonValue
+
+
+class Style(Enum):
+    """How a line looks on a terminal that shows colour (SGR parameters)."""
+
+    GOOD = "32"
+    BAD = "1;31"
+    CARE = "33"
+    STRONG = "1"
+    FAINT = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A line with a look of its own."""
+
+    text: str
+    style: Style
+
+
+Line: TypeAlias = str | Styled
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command found out. Exactly one of its forms is printed, on stdout."""
+
+    json: dict[str, JsonValue]
+    text: Callable[[], Iterable[Line]]
+    """Called only when text is wanted."""
+    exit_code: int = 0
+    """0, or 3, 4, 9, 10 for an answer that is no or incomplete; it is printed whole all the same."""
+    raw: bytes | None = None
+    """Where set, printed unchanged instead of text: a document that was asked for on stdout."""
+
+
+def print_answer(answer: Answer, *, as_json: bool) -> int:
+    """Print to stdout and return the exit code."""
+    if as_json:
+        sys.stdout.write(json.dumps(answer.json, indent=2) + "\n")
+    elif answer.raw is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(answer.raw)
+    else:
+        print_lines(answer.text(), sys.stdout)
+    sys.stdout.flush()
+    return answer.exit_code
+
+
+def print_lines(lines: Iterable[Line], stream: TextIO) -> None:
+    """Print lines, each escaped as a whole."""
+    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    for line in lines:
+        text = escape(line.text if isinstance(line, Styled) else line)
+        if colour and isinstance(line, Styled):
+            text = f"\x1b[{line.style.value}m{text}\x1b[0m"
+        stream.write(text + "\n")
+
+
+def finding_lines(findings: Sequence[Finding]) -> list[Line]:
+    """Return findings as lines: severity, code and place, message, advice."""
+    styles = {"refuse": Style.BAD, "warn": Style.CARE, "note": Style.FAINT}
+    lines: list[Line] = []
+    for finding in findings:
+        head = f"{finding.severity.upper():<6} {finding.code}@{finding.where}: {finding.message}"
+        lines.append(Styled(head, styles[str(finding.severity)]))
+        lines.append(f"       {finding.advice}")
+    return lines
+
+
+def findings_json(findings: Sequence[Finding]) -> list[JsonValue]:
+    """Return findings as every JSON answer shows them."""
+    return [finding.to_json() for finding in findings]
+
+
+def print_error(error: CustodyError, *, as_json: bool, exit_code: int | None = None) -> int:
+    """Print a refusal to stderr and return its exit code."""
+    _print_failure(str(error.code), error.message, error.advice, error.details, as_json=as_json)
+    return error.exit_code if exit_code is None else exit_code
+
+
+def print_usage_error(message: str, *, advice: str, as_json: bool) -> int:
+    """Print what is wrong with the command line and return 2."""
+    _print_failure("USAGE", message, advice, {}, as_json=as_json)
+    return 2
+
+
+def print_interrupted(*, as_json: bool) -> int:
+    """Say that the person stopped the command and return 130."""
+    _print_failure(
+        "INTERRUPTED", "interrupted", "Nothing was left half done; run the command again.", {}, as_json=as_json
+    )
+    return 130
+
+
+def print_bug(error: Exception, *, as_json: bool) -> int:
+    """Report a bug by type and place alone and return 1: the exception's text may hold a secret."""
+    kind, place = type(error).__name__, _place_of(error)
+    digest = hashlib.sha256(f"{kind}@{place}".encode()).hexdigest()[:16]
+    _print_failure(
+        "INTERNAL_BUG",
+        f"a bug in this program: {kind} at {place}, report {digest}",
+        "Report these words and the command that you ran; they hold nothing of your input.",
+        {"type": kind, "place": place, "digest": digest},
+        as_json=as_json,
+    )
+    return 1
+
+
+def _place_of(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return "unknown"
+    ours = [frame for frame in frames if "custody" in PurePath(frame.filename).parent.as_posix()]
+    frame = (ours or frames)[-1]
+    return f"{'/'.join(PurePath(frame.filename).parts[-3:])}:{frame.lineno}"
+
+
+def _print_failure(code: str, message: str, advice: str, details: Mapping[str, JsonValue], *, as_json: bool) -> None:
+    if as_json:
+        failure = {"error": code, "message": escape(message), "advice": advice, "details": dict(details)}
+        sys.stderr.write(json.dumps(failure, indent=2) + "\n")
+    else:
+        lines: list[Line] = [Styled(f"error: {message} [{code}]", Style.BAD), advice]
+        lines += [f"  {key}: {_words(value)}" for key, value in details.items() if code != "INTERNAL_BUG"]
+        print_lines(lines, sys.stderr)
+    sys.stderr.flush()
+
+
+def _words(value: JsonValue) -> str:
+    """Return a detail for people: plain values as they are, lists of plain values joined, the rest as JSON."""
+    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
+        return ", ".join(str(item) for item in value)
+    return value if isinstance(value, str) else json.dumps(value)
