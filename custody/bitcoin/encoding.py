@@ -6,6 +6,9 @@ byte means stands in `keys.py` and `address.py`. No error repeats the text it re
 because a private key could have been pasted in its place.
 """
 
+from functools import reduce
+from operator import xor
+
 from custody.bitcoin.hashing import sha256d
 from custody.codes import Code
 from custody.errors import InvalidInput
@@ -15,6 +18,11 @@ _BASE58_VALUES = {character: value for value, character in enumerate(_BASE58)}
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_VALUES = {character: value for value, character in enumerate(_BECH32)}
 _BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_BECH32_TABLE = tuple(
+    reduce(xor, (generator for bit, generator in enumerate(_BECH32_GENERATOR) if (top >> bit) & 1), 0)
+    for top in range(32)
+)
+"""What each value of the five bits that leave the checksum puts back into it."""
 BECH32 = 1
 """Checksum constant of BIP 173, for witness version 0."""
 BECH32M = 0x2BC830A3
@@ -144,11 +152,7 @@ def _check_program(version: int, program: bytes) -> None:
 def _polymod(values: list[int]) -> int:
     checksum = 1
     for value in values:
-        top = checksum >> 25
-        checksum = (checksum & 0x1FFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_BECH32_GENERATOR):
-            if (top >> bit) & 1:
-                checksum ^= generator
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ value ^ _BECH32_TABLE[checksum >> 25]
     return checksum
 
 

@@ -31,9 +31,12 @@ _FINGERPRINT = re.compile(r"[0-9a-fA-F]{8}", re.ASCII)
 _EXTENDED_PRIVATE_WORD = re.compile(r"(?<![0-9A-Za-z])[xtyzuvYZUV]prv[1-9A-HJ-NP-Za-km-z]{20,}", re.ASCII)
 _BASE58_WORD = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{51,112}(?![0-9A-Za-z])", re.ASCII)
 
-_PRIVATE_VERSIONS = frozenset(
+_PRIVATE_VERSIONS = tuple(
     bytes.fromhex(version)
-    for version in ("0488ade4 04358394 049d7878 04b2430c 0295b005 02aa7a99 044a4e28 045f18bc 024285b5 02575048".split())
+    for version in (
+        *("0488ade4", "04358394", "049d7878", "04b2430c", "0295b005"),
+        *("02aa7a99", "044a4e28", "045f18bc", "024285b5", "02575048"),
+    )
 )
 """xprv, tprv, and SLIP-132's yprv zprv Yprv Zprv uprv vprv Uprv Vprv."""
 _WIF_VERSIONS = (0x80, 0xEF)
@@ -104,7 +107,7 @@ class ExtendedKey:
             raise InvalidInput(
                 Code.SLIP132_NOT_ALLOWED,
                 f"a key begins with `{text[:4]}`, expected {_prefix_name(network)}",
-                advice=f"Write the same key with the prefix {_prefix_name(network)}; a descriptor says the script itself.",
+                advice=f"Write the same key as {_prefix_name(network)}; the script stands in the descriptor.",
             )
         return cls._from_payload(payload, network)
 
@@ -125,8 +128,8 @@ class ExtendedKey:
         if version != network.xpub_version:
             raise InvalidInput(
                 Code.NETWORK_MISMATCH,
-                f"a key is an {'xpub' if version == _XPUB else 'tpub'}, network `{network}` uses "
-                f"{_prefix_name(network)}",
+                f"a key is of the kind {'xpub' if version == _XPUB else 'tpub'}, "
+                f"network `{network}` uses {_prefix_name(network)}",
                 advice="Check which network the key was exported for.",
             )
         return cls(payload[4], payload[5:9], int.from_bytes(payload[9:13], "big"), payload[13:45], payload[45:])
