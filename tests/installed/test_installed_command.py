@@ -1,0 +1,49 @@
+"""The command as an installed wheel runs it, away from the checkout. CI sets CUSTODY to its path."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CUSTODY = os.environ.get("CUSTODY")
+pytestmark = pytest.mark.skipif(CUSTODY is None, reason="CUSTODY names no installed command; .ci/run installs one")
+
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the installed command in `cwd`, with nothing of the checkout in its environment."""
+    assert CUSTODY is not None
+    environment = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"}
+    return subprocess.run([CUSTODY, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_wheel_holds_every_package(tmp_path: Path) -> None:
+    result = run("--version", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "0.1.0" in result.stdout
+
+
+def test_help_lists_the_nouns(tmp_path: Path) -> None:
+    result = run("--help", cwd=tmp_path)
+    assert result.returncode == 0
+    for noun in ("vault", "address", "coins", "proposal", "psbt", "journal", "demo", "status"):
+        assert f"\n  {noun} " in result.stdout
+
+
+def test_an_unknown_key_is_refused_without_a_traceback(tmp_path: Path) -> None:
+    arguments = ("vault", "create", "w", "--name", "w", "--network", "regtest", "--threshold", "1", "--cosigner", "a=x")
+    result = run(*arguments, "--json", cwd=tmp_path)
+    assert result.returncode == 6
+    assert "Traceback" not in result.stderr
+    assert json.loads(result.stderr)["error"] == "ORIGIN_MISSING"
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="libbitcoinkernel has no wheel for Python 3.14")
+def test_the_demo_runs_from_the_wheel(tmp_path: Path) -> None:
+    result = run("demo", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "refused" in result.stdout
