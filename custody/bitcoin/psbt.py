@@ -5,12 +5,29 @@ module types it, `psbt_roles.py` and the review judge it against the caller's ow
 Source: BIP 174, BIP 370.
 """
 
+import base64
+import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from custody.bitcoin.psbt_fields import GlobalXpub, KeyDerivation, PartialSignature, RawField
-from custody.bitcoin.psbt_input import PsbtInput
-from custody.bitcoin.psbt_output import PsbtOutput
+from custody.bitcoin.psbt_fields import MAGIC
+from custody.bitcoin.psbt_fields import GlobalXpub as GlobalXpub
+from custody.bitcoin.psbt_fields import KeyDerivation as KeyDerivation
+from custody.bitcoin.psbt_fields import PartialSignature as PartialSignature
+from custody.bitcoin.psbt_fields import RawField as RawField
+from custody.bitcoin.psbt_global import GlobalMap, global_fields, read_global
+from custody.bitcoin.psbt_input import PsbtInput as PsbtInput
+from custody.bitcoin.psbt_input import input_fields, read_input
+from custody.bitcoin.psbt_output import PsbtOutput as PsbtOutput
+from custody.bitcoin.psbt_output import output_fields, read_output
+from custody.bitcoin.psbt_reader import MAX_BYTES, MAX_UNKNOWN_FIELDS, PsbtReader, malformed, require_at_most
+from custody.bitcoin.psbt_writer import write_map
 from custody.bitcoin.transaction import Transaction, TxInput, TxOutput
+from custody.codes import Code
+from custody.errors import InvalidInput
+
+_BASE64_MAGIC = b"cHNidP"
+_WHITE_SPACE = b" \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +62,58 @@ class Psbt:
         """Read a binary PSBT; only a byte string that re-serialises to itself is accepted.
 
         Raises:
-            InvalidInput: MALFORMED_PSBT, PSBT_NOT_CANONICAL, PSBT_TOO_LARGE, UNSUPPORTED_PSBT_VERSION, UNSUPPORTED_PSBT_FIELD.
+            InvalidInput: MALFORMED_PSBT, PSBT_NOT_CANONICAL, PSBT_TOO_LARGE, LOCKTIME_CONFLICT,
+                UNSUPPORTED_PSBT_VERSION, UNSUPPORTED_PSBT_FIELD, AMOUNT_OUT_OF_RANGE.
             SecretRefused: private key material in a field.
         """
-        raise NotImplementedError
+        reader = PsbtReader(raw)
+        if reader.left < len(MAGIC) or reader.read(len(MAGIC)) != MAGIC:
+            raise malformed("the file does not begin like a PSBT")
+        stated = read_global(reader.read_map())
+        psbt = _read_rest(reader, stated)
+        reader.require_end()
+        require_at_most(psbt.unknown_count, MAX_UNKNOWN_FIELDS, "unknown fields")
+        determine_locktime(psbt.inputs, psbt.fallback_locktime)
+        # INVARIANT: what is accepted here is the only byte string that says it.
+        if psbt.serialize() != raw:
+            raise InvalidInput(
+                Code.PSBT_NOT_CANONICAL,
+                "the PSBT does not re-serialise to itself",
+                advice="Ask for the file again and compare its digest with the sender.",
+            )
+        return psbt
 
     def serialize(self) -> bytes:
         """Return the binary PSBT; what was read comes back to the byte."""
-        raise NotImplementedError
+        parts = [MAGIC, write_map(global_fields(self._global_map()), self.key_order)]
+        parts += [write_map(input_fields(one, self.version), one.key_order) for one in self.inputs]
+        parts += [write_map(output_fields(one, self.version), one.key_order) for one in self.outputs]
+        return b"".join(parts)
+
+    @property
+    def unknown_count(self) -> int:
+        """How many fields of all maps this toolkit keeps without reading them."""
+        inputs = sum(len(one.unknown) for one in self.inputs)
+        return len(self.unknown) + inputs + sum(len(one.unknown) for one in self.outputs)
+
+    def _global_map(self) -> GlobalMap:
+        return GlobalMap(
+            version=self.version,
+            unsigned=self.unsigned_transaction() if self.version == 0 else None,
+            tx_version=self.tx_version,
+            fallback_locktime=self.fallback_locktime,
+            input_count=len(self.inputs),
+            output_count=len(self.outputs),
+            tx_modifiable=self.tx_modifiable,
+            xpubs=self.global_xpubs,
+            unknown=self.unknown,
+            states_version_zero=self.states_version_zero,
+            key_order=self.key_order,
+        )
 
     def to_base64(self) -> str:
         """Return the base64 text that wallets exchange."""
-        raise NotImplementedError
+        return base64.b64encode(self.serialize()).decode("ascii")
 
     @property
     def locktime(self) -> int:
@@ -65,7 +122,7 @@ class Psbt:
         Raises:
             InvalidInput: LOCKTIME_CONFLICT.
         """
-        raise NotImplementedError
+        return determine_locktime(self.inputs, self.fallback_locktime)
 
     def unsigned_transaction(self) -> Transaction:
         """Return the transaction that signatures commit to."""
@@ -93,16 +150,67 @@ def psbt_from_text_or_bytes(data: bytes) -> Psbt:
     Raises:
         InvalidInput: as `Psbt.parse`, or MALFORMED_PSBT when it is neither.
     """
-    raise NotImplementedError
+    if data.startswith(MAGIC):
+        return Psbt.parse(data)
+    require_at_most(len(data), MAX_BYTES * 4 // 3 + 4, "bytes of text")
+    text = data.strip(_WHITE_SPACE)
+    if not text.startswith(_BASE64_MAGIC):
+        raise malformed("the file is a PSBT neither in binary nor in base64")
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise malformed("the base64 text of the PSBT is damaged") from error
+    if base64.b64encode(raw) != text:
+        raise malformed("the base64 text of the PSBT is not the one that its bytes give")
+    return Psbt.parse(raw)
 
 
-__all__ = [
-    "GlobalXpub",
-    "KeyDerivation",
-    "PartialSignature",
-    "Psbt",
-    "PsbtInput",
-    "PsbtOutput",
-    "RawField",
-    "psbt_from_text_or_bytes",
-]
+def determine_locktime(inputs: Sequence[PsbtInput], fallback: int | None) -> int:
+    """Return the transaction's locktime from what the inputs require.
+
+    Raises:
+        InvalidInput: LOCKTIME_CONFLICT: one input needs a height, another a time.
+    Source: BIP 370, "Determining Lock Time".
+    """
+    times = [one.required_time_locktime for one in inputs]
+    heights = [one.required_height_locktime for one in inputs]
+    asking = [pair for pair in zip(times, heights, strict=True) if pair != (None, None)]
+    if not asking:
+        return fallback or 0
+    asked_heights = [height for _, height in asking if height is not None]
+    if len(asked_heights) == len(asking):
+        return max(asked_heights)
+    asked_times = [time for time, _ in asking if time is not None]
+    if len(asked_times) == len(asking):
+        return max(asked_times)
+    raise InvalidInput(
+        Code.LOCKTIME_CONFLICT,
+        "one input requires a height as locktime and another a time",
+        advice="Spend these inputs in separate transactions.",
+    )
+
+
+def _read_rest(reader: PsbtReader, stated: GlobalMap) -> Psbt:
+    if stated.input_count + stated.output_count > reader.left:
+        raise malformed(f"{stated.input_count + stated.output_count} maps are declared, {reader.left} bytes are left")
+    unsigned = stated.unsigned
+    inputs = tuple(
+        read_input(reader.read_map(), None if unsigned is None else unsigned.inputs[index], f"input {index}")
+        for index in range(stated.input_count)
+    )
+    outputs = tuple(
+        read_output(reader.read_map(), None if unsigned is None else unsigned.outputs[index], f"output {index}")
+        for index in range(stated.output_count)
+    )
+    return Psbt(
+        version=stated.version,
+        tx_version=stated.tx_version,
+        fallback_locktime=stated.fallback_locktime,
+        inputs=inputs,
+        outputs=outputs,
+        global_xpubs=stated.xpubs,
+        tx_modifiable=stated.tx_modifiable,
+        unknown=stated.unknown,
+        states_version_zero=stated.states_version_zero,
+        key_order=stated.key_order,
+    )

@@ -4,8 +4,10 @@ Numbers are those of BIP 174 and BIP 370; what later BIPs reserve and this toolk
 not build is listed so that it is refused by name instead of being kept as unknown.
 """
 
+import struct
 from dataclasses import dataclass
 
+from custody.bitcoin.curve import is_valid_public_key
 from custody.bitcoin.keys import KeyOrigin
 
 MAGIC = b"psbt\xff"
@@ -18,6 +20,7 @@ GLOBAL_INPUT_COUNT = 0x04
 GLOBAL_OUTPUT_COUNT = 0x05
 GLOBAL_TX_MODIFIABLE = 0x06
 GLOBAL_VERSION = 0xFB
+PROPRIETARY = 0xFC
 
 IN_NON_WITNESS_UTXO = 0x00
 IN_WITNESS_UTXO = 0x01
@@ -108,3 +111,32 @@ class PartialSignature:
     public_key: bytes
     signature: bytes
     """DER with the sighash byte at its end."""
+
+
+def origin_from_bytes(value: bytes) -> KeyOrigin | None:
+    """Read a fingerprint and 32-bit little-endian steps, or None where the length does not fit."""
+    if len(value) < 4 or len(value) % 4:
+        return None
+    return KeyOrigin(value[:4], struct.unpack(f"<{len(value) // 4 - 1}I", value[4:]))
+
+
+def origin_to_bytes(origin: KeyOrigin) -> bytes:
+    """Return the value of a derivation field."""
+    return origin.fingerprint + struct.pack(f"<{len(origin.path)}I", *origin.path)
+
+
+def uint32_or_none(value: int | None) -> bytes | None:
+    """Return the four bytes of `value`, or None for a field that is absent."""
+    return None if value is None else value.to_bytes(4, "little")
+
+
+def is_script_public_key(key: bytes) -> bool:
+    """Whether `key` is a point of the curve in one of the two forms that a script may hold."""
+    if len(key) != 65 or key[0] != 0x04:
+        return is_valid_public_key(key)
+    x, y = int.from_bytes(key[1:33], "big"), int.from_bytes(key[33:], "big")
+    return x < _FIELD and y < _FIELD and (y * y - x * x * x - 7) % _FIELD == 0
+
+
+_FIELD = 2**256 - 2**32 - 977
+"""The prime of secp256k1's field (SEC 2)."""

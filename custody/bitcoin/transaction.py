@@ -45,11 +45,11 @@ def write_bytes(value: bytes) -> bytes:
 class ByteReader:
     """Reads a byte string from front to back; every read is checked against the bytes left."""
 
-    __slots__ = ("_code", "_data", "_end", "position")
+    __slots__ = ("_code", "_end", "data", "position")
 
     def __init__(self, data: bytes, code: Code) -> None:
         """Read `data`; anything wrong is raised as `InvalidInput` with `code`."""
-        self._data = data
+        self.data = data
         self._end = len(data)
         self._code = code
         self.position = 0
@@ -72,7 +72,7 @@ class ByteReader:
         if end > self._end:
             raise self.refuse(f"{count} bytes are declared at byte {start} and {self._end - start} are left")
         self.position = end
-        return self._data[start:end]
+        return self.data[start:end]
 
     def compact_size(self) -> int:
         """Return the next CompactSize; any but its shortest form is refused."""
@@ -205,46 +205,43 @@ class Transaction:
     inputs: tuple[TxInput, ...]
     outputs: tuple[TxOutput, ...]
     locktime: int
+    _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
     _stripped: bytes | None = field(default=None, init=False, repr=False, compare=False)
     _txid: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
-    def parse(cls, raw: bytes) -> "Transaction":
+    def parse(cls, raw: bytes, code: Code = Code.MALFORMED_TRANSACTION) -> "Transaction":
         """Read a transaction in the network's serialization, with or without witness.
 
         Raises:
-            InvalidInput: MALFORMED_TRANSACTION, or AMOUNT_OUT_OF_RANGE for an impossible amount.
+            InvalidInput: with `code`, or AMOUNT_OUT_OF_RANGE for an impossible amount.
         Source: BIP 144.
         """
-        reader = ByteReader(raw, Code.MALFORMED_TRANSACTION)
+        reader = ByteReader(raw, code)
         version = reader.int32()
-        has_witness = raw[4:6] == b"\x00\x01"
-        if has_witness:
-            reader.read(2)
+        if raw[4:6] != b"\x00\x01":
+            transaction = _read_stripped(reader, version)
+            if not transaction.inputs:
+                raise reader.refuse("the transaction has no input")
+            return transaction
+        reader.read(2)
         inputs, outputs = _read_inputs(reader), _read_outputs(reader)
-        if not inputs:
-            raise reader.refuse("the transaction has no input")
-        if has_witness:
-            inputs = _read_witnesses(reader, inputs)
-        locktime = reader.uint32()
+        body_end = reader.position
+        inputs = _read_witnesses(reader, inputs)
+        transaction = cls(version, inputs, outputs, reader.uint32())
         reader.require_end()
-        transaction = cls(version, inputs, outputs, locktime)
-        if not has_witness:
-            object.__setattr__(transaction, "_stripped", raw)
+        object.__setattr__(transaction, "_raw", raw)
+        object.__setattr__(transaction, "_stripped", raw[:4] + raw[6:body_end] + raw[-4:])
         return transaction
 
     @classmethod
-    def parse_without_witness(cls, raw: bytes) -> "Transaction":
+    def parse_without_witness(cls, raw: bytes, code: Code = Code.MALFORMED_TRANSACTION) -> "Transaction":
         """Read the serialization that knows no witness, as a version 0 PSBT holds its unsigned transaction.
 
         Zero inputs are possible here. Raises as `parse` does.
         """
-        reader = ByteReader(raw, Code.MALFORMED_TRANSACTION)
-        version = reader.int32()
-        transaction = cls(version, _read_inputs(reader), _read_outputs(reader), reader.uint32())
-        reader.require_end()
-        object.__setattr__(transaction, "_stripped", raw)
-        return transaction
+        reader = ByteReader(raw, code)
+        return _read_stripped(reader, reader.int32())
 
     @property
     def has_witness(self) -> bool:
@@ -253,6 +250,8 @@ class Transaction:
 
     def serialize(self) -> bytes:
         """Return the network's serialization, with the witness where there is one."""
+        if self._raw is not None:
+            return self._raw
         stripped = self.serialize_without_witness()
         if not self.has_witness:
             return stripped
@@ -309,6 +308,13 @@ def read_witness(reader: ByteReader) -> tuple[bytes, ...]:
     return tuple(reader.sized_bytes() for _ in range(reader.count(1, "witness items")))
 
 
+def _read_stripped(reader: ByteReader, version: int) -> Transaction:
+    transaction = Transaction(version, _read_inputs(reader), _read_outputs(reader), reader.uint32())
+    reader.require_end()
+    object.__setattr__(transaction, "_stripped", reader.data)
+    return transaction
+
+
 def _read_inputs(reader: ByteReader) -> tuple[TxInput, ...]:
     return tuple(
         TxInput(OutPoint.from_bytes(reader.read(36)), reader.sized_bytes(), reader.uint32())
@@ -328,6 +334,6 @@ def _read_witnesses(reader: ByteReader, inputs: tuple[TxInput, ...]) -> tuple[Tx
     filled = tuple(
         TxInput(tx_input.outpoint, tx_input.script_sig, tx_input.sequence, read_witness(reader)) for tx_input in inputs
     )
-    if not any(tx_input.witness for tx_input in filled):
+    if not any(tx_input.witness for tx_input in filled):  # no input at all included
         raise reader.refuse("the transaction announces a witness and has none")
     return filled
