@@ -1,0 +1,146 @@
+"""JSON in exactly one form: RFC 8785 out, and a reader that accepts no second meaning.
+
+`canonical()` is what gets hashed and signed; `parse_json()` reads documents and exports.
+Both know integers within +/-(2**53 - 1), strings, booleans, null, lists and objects, and
+nothing else: no floats, no duplicate keys, no lone surrogates, no byte order mark.
+Neither gives an unknown field a meaning: that is the business of each document's type.
+Source: RFC 8259, RFC 7493 (I-JSON), RFC 8785 (JCS).
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import NoReturn, cast
+
+import rfc8785
+
+from custody.codes import Code
+from custody.errors import InvalidInput, JsonValue
+
+MAX_SAFE_INTEGER = 2**53 - 1
+MAX_DEPTH = 64
+MAX_BYTES = 16_000_000
+
+_MAX_INTEGER_DIGITS = len(str(MAX_SAFE_INTEGER))
+
+
+def canonical(value: JsonValue) -> bytes:
+    """Return the RFC 8785 form of `value`, UTF-8.
+
+    Raises:
+        InvalidInput: a float, an integer beyond 2**53 - 1, text that UTF-8 can't hold, a key
+            that isn't text, or more than 64 levels.
+    """
+    _require_document_values(value)
+    return rfc8785.dumps(value)
+
+
+def digest(value: JsonValue) -> str:
+    """Return the SHA-256 of the canonical form of `value`, as lower-case hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> JsonValue:
+    """Read one JSON document, strictly. The bytes needn't be canonical.
+
+    Raises:
+        InvalidInput: too large, not UTF-8, not JSON, a duplicate key, a float, or any value
+            that `canonical()` refuses.
+    """
+    if len(data) > max_bytes:
+        raise InvalidInput(
+            Code.FILE_TOO_LARGE,
+            f"a JSON document has {len(data)} bytes, more than {max_bytes}",
+            advice="Give the document itself, without anything else in the same file.",
+        )
+    try:
+        text = data.decode("utf-8")
+        value = cast(JsonValue, _DECODER.decode(text))
+    except UnicodeDecodeError as error:
+        raise _malformed(f"byte {error.start} is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise _malformed(f"line {error.lineno}, column {error.colno}: not valid JSON") from None
+    except RecursionError:
+        raise _malformed(f"more than {MAX_DEPTH} levels deep") from None
+    _require_document_values(value)
+    return value
+
+
+def _require_document_values(root: object) -> None:
+    # Level by level and not recursively, so that a deep document can't exhaust the stack.
+    level: list[object] = [root]
+    for _depth in range(MAX_DEPTH + 1):
+        inner: list[object] = []
+        for value in level:
+            inner.extend(_checked_children(value))
+        if not inner:
+            return
+        level = inner
+    raise _malformed(f"more than {MAX_DEPTH} levels deep")
+
+
+def _checked_children(value: object) -> Sequence[object]:
+    if isinstance(value, dict):
+        for key in value:
+            _require_text(key)
+        return list(value.values())
+    if isinstance(value, list):
+        return value
+    if isinstance(value, int):
+        _require_safe_integer(value)
+    elif value is not None:
+        _require_text(value)
+    return ()
+
+
+def _require_safe_integer(value: int) -> None:
+    if abs(value) > MAX_SAFE_INTEGER:
+        raise _malformed("a whole number lies beyond 2^53 - 1")
+
+
+def _require_text(value: object) -> None:
+    if isinstance(value, float):
+        raise _malformed("a number is not whole")
+    if not isinstance(value, str):
+        raise _malformed(f"a value or key of type `{type(value).__name__}` does not belong in a document")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _malformed("a text holds half of a surrogate pair") from None
+
+
+def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _malformed("an object has the same key twice")
+    return members
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MAX_INTEGER_DIGITS:
+        raise _malformed("a whole number lies beyond 2^53 - 1")
+    if digits == "-0":
+        raise _malformed("a number is written -0")
+    return int(digits)
+
+
+def _refuse_number(_digits: str) -> NoReturn:
+    raise _malformed("a number is not whole")
+
+
+def _malformed(problem: str) -> InvalidInput:
+    # INVARIANT: the message never repeats the document's content; it may be anything.
+    return InvalidInput(
+        Code.MALFORMED_DOCUMENT,
+        f"a document is malformed: {problem}",
+        advice="Take the file again from where it was made; don't mend it by hand.",
+    )
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_without_duplicates,
+    parse_float=_refuse_number,
+    parse_int=_whole_number,
+    parse_constant=_refuse_number,
+    strict=True,
+)
