@@ -36,7 +36,7 @@ NOUNS = {
     "psbt": LazyCommand("custody_cli.psbt_commands:psbt", "Review, combine, convert a PSBT; needs no workspace."),
     "journal": LazyCommand("custody_cli.journal_commands:journal", "The journal: show, verify, export."),
 }
-"""Every noun by name: where it lives and what the root's help says of it. A noun whose module is absent is not shown."""
+"""Every noun by name: where it lives and what the root's help says of it. An absent module's noun is not shown."""
 
 
 class _Root(LazyGroup):

@@ -116,7 +116,7 @@ class NounGroup(click.Group):
         """Return the group's own parameters and the global ones."""
         return [*super().get_params(ctx), *_BELOW_ROOT]
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (Click's signature)
         """Return the verbs in their order of definition."""
         return list(self.commands)
 
@@ -151,7 +151,7 @@ class LazyGroup(click.Group):
         """Import and return the noun, None if there is no such noun."""
         return self.lazy[cmd_name].load() if cmd_name in self.list_commands(ctx) else None
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (Click's signature)
         """Return the nouns that this installation has, in the table's order."""
         return [name for name, command in self.lazy.items() if find_spec(command.module) is not None]
 

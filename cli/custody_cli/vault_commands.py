@@ -1,0 +1,256 @@
+"""`custody vault`: create, import, show, verify, compare and export a vault."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from custody import atomic
+from custody.bitcoin.descriptor import ScriptType
+from custody.bitcoin.keys import KeyExpression
+from custody.bitcoin.network import Network
+from custody.codes import Code
+from custody.errors import Finding, JsonValue, Severity, UsageError, refusals
+from custody.vault.checks import inspect_vault
+from custody.vault.compare import compare_vaults
+from custody.vault.cosigner import Cosigner
+from custody.vault.formats.detect import ImportTerms, VaultFormat, write_vault
+from custody.vault.importing import import_vault
+from custody.vault.vault import Vault
+from custody.workflow.create_vault import create_vault
+from custody.workflow.verify_vault import VaultCheck, verify_vault
+from custody_cli.loading import load_unadopted, load_vault, load_vault_at, vault_file_option, workspace_of
+from custody_cli.options import NETWORK, STDIO, NounGroup, examples, read_input
+from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
+from custody_cli.session import Session
+from custody_cli.system import SystemClock, SystemNonces
+from custody_cli.vault_text import compare_lines, vault_json, vault_lines
+
+_SCRIPTS = {"wsh": ScriptType.WSH_SORTEDMULTI, "sh-wsh": ScriptType.SH_WSH_SORTEDMULTI}
+_MAX_IMPORT_BYTES = 1_000_000
+_ALTERED = frozenset({Code.WORKSPACE_ALTERED, Code.JOURNAL_ALTERED, Code.JOURNAL_MISSING})
+
+_ungoverned = click.option(
+    "--ungoverned", is_flag=True, help="Allow payments on main without a spend policy; recorded for good."
+)
+_birth_height = click.option(
+    "--birth-height", type=click.IntRange(min=0), metavar="N", help="No coin of the vault is older than this block."
+)
+
+
+@click.group(
+    cls=NounGroup,
+    epilog=examples(
+        "custody vault create reserve --name reserve --network regtest --threshold 2 \\",
+        "    --cosigner 'ann=[d34db33f/48h/1h/0h/2h]tpub…' --cosigner bo=… --cosigner cy=…",
+        "custody --vault reserve vault show",
+    ),
+)
+def vault() -> None:
+    """The vault: m of n keys, written down as one descriptor."""
+
+
+@vault.command(
+    epilog=examples(
+        "custody vault create reserve --name reserve --network main --threshold 3 \\",
+        "    --cosigner 'ann=[d34db33f/48h/0h/0h/2h]xpub…' --cosigner bo=… (five in all)",
+    )
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="The vault's name: a-z, 0-9, _ and -.")
+@click.option("--network", required=True, type=NETWORK, help="There is no default network.")
+@click.option("--threshold", required=True, type=int, metavar="M", help="How many signatures spend.")
+@click.option(
+    "--cosigner", "cosigners", required=True, multiple=True, metavar="NAME=KEY", help="KEY is [fingerprint/path]xpub."
+)
+@click.option("--script", type=click.Choice(list(_SCRIPTS)), default="wsh", show_default=True)
+@_birth_height
+@_ungoverned
+@click.pass_obj
+def create(
+    session: Session,
+    directory: Path,
+    name: str,
+    network: str,
+    threshold: int,
+    cosigners: tuple[str, ...],
+    script: str,
+    birth_height: int | None,
+    ungoverned: bool,
+) -> Answer:
+    """Create a vault in the new folder DIR: vault.yaml and its journal, in one step."""
+    read = [_read_cosigner(text, Network(network)) for text in cosigners]
+    new = Vault.from_cosigners(
+        tuple(cosigner for cosigner, _notes in read),
+        name=name,
+        network=Network(network),
+        script_type=_SCRIPTS[script],
+        threshold=threshold,
+        birth_height=birth_height or 0,
+    )
+    notes = [note for _cosigner, notes in read for note in notes]
+    return _founded(session, new, directory, notes, ungoverned=ungoverned)
+
+
+@vault.command(
+    "import",
+    epilog=examples(
+        "custody vault import received-vault.yaml reserve",
+        "custody vault import descriptor.txt reserve --name reserve --network main --expect-descriptor 'wsh(…)#…'",
+        "bitcoin-cli listdescriptors | custody vault import - reserve --name reserve --network main",
+    ),
+)
+@click.argument("file", metavar="FILE")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--name", help="The vault's name; a vault file brings its own.")
+@click.option("--network", type=NETWORK, help="Needed where the format doesn't say it.")
+@click.option("--expect-descriptor", metavar="TEXT", help="Refuse whatever is not the vault of this descriptor.")
+@click.option("--receive-only", is_flag=True, help="Accept a vault without a change branch; it can never spend.")
+@_birth_height
+@_ungoverned
+@click.pass_obj
+def import_(
+    session: Session,
+    file: str,
+    directory: Path,
+    name: str | None,
+    network: str | None,
+    expect_descriptor: str | None,
+    receive_only: bool,
+    birth_height: int | None,
+    ungoverned: bool,
+) -> Answer:
+    """Bring a vault into the new folder DIR from FILE: a vault file, a descriptor, or Bitcoin Core's list."""
+    terms = ImportTerms(name, Network(network) if network else None, receive_only, birth_height)
+    data = read_input(file, max_bytes=_MAX_IMPORT_BYTES)
+    imported = import_vault(data, terms, expected_descriptor=expect_descriptor)
+    return _founded(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
+
+
+@vault.command(
+    epilog=examples("custody --vault reserve vault show", "custody vault show --vault-file vault.yaml --json")
+)
+@vault_file_option
+@click.pass_obj
+def show(session: Session, vault_file_path: str | None) -> Answer:
+    """Show the vault: what to compare, its keys, its descriptor."""
+    shown = load_vault(session, vault_file_path)
+    findings = inspect_vault(shown)
+    return Answer(vault_json(shown, findings), lambda: vault_lines(shown, findings))
+
+
+@vault.command(epilog=examples("custody --vault reserve vault verify", "custody vault verify --vault-file vault.yaml"))
+@vault_file_option
+@click.pass_obj
+def verify(session: Session, vault_file_path: str | None) -> Answer:
+    """Derive everything again: keys, both engines, and the journal's adoption.
+
+    Exit 3 if a check fails, 10 if the vault file is not what the journal adopted.
+    """
+    workspace = None if vault_file_path is not None else workspace_of(session)
+    checked = load_vault(session, vault_file_path) if workspace is None else load_unadopted(workspace)
+    checks = verify_vault(checked, workspace)
+    findings = [finding for check in checks for finding in check.findings]
+    json: dict[str, JsonValue] = {
+        "ok": not refusals(findings),
+        "checks": [{"name": check.name, "ok": check.is_passed} for check in checks],
+        **vault_json(checked, findings),
+    }
+    return Answer(json, lambda: _check_lines(checked, checks), _verdict(findings))
+
+
+@vault.command(epilog=examples("custody vault compare reserve received-vault.yaml"))
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+def compare(first: str, second: str) -> Answer:
+    """Compare two vault files or folders: exit 0 if they are one vault, 3 if not."""
+    one, other = load_vault_at(first), load_vault_at(second)
+    findings = compare_vaults(one, other)
+    same = one.vault_id == other.vault_id
+    sides: list[JsonValue] = [
+        {"vault_id": side.vault_id, "name": side.name, "document_digest": side.document_digest} for side in (one, other)
+    ]
+    verdict = Styled("the same vault", Style.GOOD) if same else Styled("two different vaults", Style.BAD)
+    lines: list[Line] = [
+        verdict,
+        *(f"{side.vault_id}  {side.name} on {side.network}" for side in (one, other)),
+        *finding_lines(findings),
+    ]
+    return Answer({"same": same, "vaults": sides, "findings": findings_json(findings)}, lambda: lines, 0 if same else 3)
+
+
+@vault.command(
+    epilog=examples(
+        "custody --vault reserve vault export --format descriptor",
+        "custody --vault reserve vault export --format core -o core.json",
+        'bitcoin-cli -rpcwallet=watch importdescriptors "$(cat core.json)"',
+    )
+)
+@click.option("--format", "kind", required=True, type=click.Choice([str(kind) for kind in VaultFormat]))
+@click.option("-o", "--output", default=STDIO, metavar="FILE", help="A new file; stdout by default.")
+@vault_file_option
+@click.pass_obj
+def export(session: Session, kind: str, output: str, vault_file_path: str | None) -> Answer:
+    """Write the vault in a format that other programs read, and `vault import` reads back."""
+    exported = load_vault(session, vault_file_path)
+    content = write_vault(exported, VaultFormat(kind))
+    if VaultFormat(kind) is VaultFormat.CORE:
+        session.talk("timestamp 0: the node will scan the whole chain; a later one could miss coins")
+    json = {"format": kind, "vault_id": exported.vault_id, "first_address": exported.first_address}
+    if output == STDIO:
+        return Answer({**json, "content": content}, lambda: (), raw=content.encode())
+    atomic.create_file(Path(output), content.encode())
+    return Answer({**json, "file": output}, lambda: (f"wrote {output}", f"vault_id {exported.vault_id}"))
+
+
+def _founded(session: Session, new: Vault, directory: Path, notes: Sequence[Finding], *, ungoverned: bool) -> Answer:
+    """Write the workspace and answer with what every cosigner should now compare."""
+    checked = create_vault(
+        new, directory, ungoverned=ungoverned, actor=session.actor, clock=SystemClock(), ids=SystemNonces()
+    )
+    findings = [*notes, *checked]
+
+    def lines() -> Iterator[Line]:
+        yield from vault_lines(new, findings)
+        yield from compare_lines(new)
+
+    return Answer({**vault_json(new, findings), "directory": str(directory), "ungoverned": ungoverned}, lines)
+
+
+def _read_cosigner(text: str, network: Network) -> tuple[Cosigner, list[Finding]]:
+    name, separator, key_text = text.partition("=")
+    if not separator:
+        raise UsageError(
+            Code.USAGE, "a --cosigner is not NAME=KEY", advice="Write --cosigner 'ann=[fingerprint/path]xpub…'."
+        )
+    key, converted = KeyExpression.parse_converting_slip132(key_text, network)
+    cosigner = Cosigner(name, key)
+    return cosigner, [_converted(cosigner)] if converted else []
+
+
+def _converted(cosigner: Cosigner) -> Finding:
+    return Finding(
+        Code.SLIP132_CONVERTED,
+        Severity.NOTE,
+        cosigner.where,
+        f"the key of `{cosigner.name}` was written with a SLIP-132 prefix and is now an xpub or tpub",
+        "Nothing to do: it is the same key; the descriptor itself says which script it is for.",
+    )
+
+
+def _check_lines(checked: Vault, checks: Sequence[VaultCheck]) -> Iterator[Line]:
+    yield from vault_lines(checked)
+    for check in checks:
+        yield (
+            Styled(f"check {check.name}: ok", Style.GOOD)
+            if check.is_passed
+            else Styled(f"check {check.name}: FAILED", Style.BAD)
+        )
+        yield from finding_lines(check.findings)
+
+
+def _verdict(findings: Sequence[Finding]) -> int:
+    refused = refusals(list(findings))
+    if any(finding.code in _ALTERED for finding in refused):
+        return 10
+    return 3 if refused else 0

@@ -1,0 +1,70 @@
+"""Create a workspace for a vault: its file and its journal with the adoption, in one step.
+
+Both `vault create` and `vault import` end here. The folder appears whole or not at all, so that
+a kill never leaves a vault file without the journal that adopted it.
+"""
+
+from pathlib import Path
+
+from custody import atomic
+from custody.audit.journal import GENESIS_PREV, Entry
+from custody.codes import Code
+from custody.errors import Altered, Finding
+from custody.ports import Clock, NonceSource
+from custody.vault.checks import require_sound
+from custody.vault.formats import vault_file
+from custody.vault.vault import Vault
+from custody.workflow.clock import rfc3339
+from custody.workspace.fresh_folder import fresh_folder
+from custody.workspace.layout import Workspace
+from custody.workspace.sqlite_store import SqliteJournal
+
+ADOPTED = "vault_adopted"
+
+
+def create_vault(
+    vault: Vault, directory: Path, *, ungoverned: bool, actor: str | None, clock: Clock, ids: NonceSource
+) -> tuple[Finding, ...]:
+    """Write the workspace and return what the checks of the vault's keys warn of.
+
+    `ungoverned` says that payments are meant to be possible without a spend policy.
+
+    Raises:
+        InvalidInput: a key is refused, or the parent folder is missing.
+        Conflict: VAULT_EXISTS.
+    """
+    findings = require_sound(vault)
+    entry = _adoption(vault, ungoverned=ungoverned, actor=actor, clock=clock, ids=ids)
+    with fresh_folder(directory, unique=ids.nonce()) as folder:
+        workspace = Workspace(folder)
+        workspace.make_folders()
+        journal = SqliteJournal.create(workspace.journal_db, entry.journal_id)
+        journal.append([entry], expected_head=None)
+        atomic.create_file(workspace.vault_yaml, vault_file.write(vault).encode())
+        _require_readable(workspace.vault_yaml, vault)
+    return findings
+
+
+def _adoption(vault: Vault, *, ungoverned: bool, actor: str | None, clock: Clock, ids: NonceSource) -> Entry:
+    return Entry.make(
+        journal_id=ids.nonce(),
+        seq=0,
+        time=rfc3339(clock.now()),
+        tip=None,
+        actor=actor,
+        kind=ADOPTED,
+        body={"document": vault.to_document(), "vault_id": vault.vault_id, "ungoverned": ungoverned},
+        request_id=ids.nonce(),
+        prev=GENESIS_PREV,
+    )
+
+
+def _require_readable(path: Path, vault: Vault) -> None:
+    """Read back what will be trusted for decades before anybody relies on it."""
+    written = vault_file.parse(atomic.read_file(path, max_bytes=vault_file.MAX_BYTES))
+    if written != vault:
+        raise Altered(
+            Code.WORKSPACE_ALTERED,
+            f"`{path.name}` does not read back as it was written",
+            advice="Check the disk, then create the vault again.",
+        )
