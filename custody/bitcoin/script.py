@@ -10,6 +10,8 @@ from enum import StrEnum
 from custody.bitcoin.amount import Sats, sats
 from custody.bitcoin.curve import is_valid_public_key
 from custody.bitcoin.hashing import hash160, sha256
+from custody.codes import Code
+from custody.errors import InvalidInput
 
 OP_1 = 0x51
 OP_RETURN = 0x6A
@@ -40,9 +42,18 @@ class OutputKind(StrEnum):
 def multisig_script(threshold: int, sorted_keys: Sequence[bytes]) -> bytes:
     """Return `threshold <keys…> n OP_CHECKMULTISIG` for keys of 33 bytes, in the order given.
 
-    The caller has sorted the keys (BIP 67) and checked threshold and number of keys.
+    The caller has sorted the keys (BIP 67) and knows them to be points of the curve.
+
+    Raises:
+        InvalidInput: SCRIPT_INVALID, a threshold or number of keys that has no such script.
     Source: BIP 11.
     """
+    if not 1 <= threshold <= len(sorted_keys) <= MAX_MULTISIG_KEYS:
+        raise InvalidInput(
+            Code.SCRIPT_INVALID,
+            f"a multisig of {threshold} of {len(sorted_keys)} keys does not exist in this form",
+            advice="Give a threshold of at least 1 and at most the number of keys.",
+        )
     pushes = b"".join(b"\x21" + key for key in sorted_keys)
     return bytes([OP_1 - 1 + threshold]) + pushes + bytes([OP_1 - 1 + len(sorted_keys), OP_CHECKMULTISIG])
 

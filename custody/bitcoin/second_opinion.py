@@ -11,13 +11,13 @@ ask. python-bitcoinlib's global chain parameters are never touched: its addresse
 used. libwally is one check beside another, never the only judge.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import CheckFailed, InvalidInput
-
 
 MAX_INDEX = 2**31 - 1
 _WITNESS_V0 = 1
@@ -28,6 +28,9 @@ class _Wally(Protocol):
     """The part of libwally's Python module that is used here."""
 
     WALLY_MINISCRIPT_REQUIRE_CHECKSUM: int
+    WALLY_NETWORK_BITCOIN_MAINNET: int
+    WALLY_NETWORK_BITCOIN_TESTNET: int
+    WALLY_NETWORK_BITCOIN_REGTEST: int
 
     def descriptor_parse(self, text: str, variables: None, network: int, flags: int) -> object: ...
 
@@ -58,7 +61,10 @@ class SecondOpinion:
         self._wally = _load_wally()
         try:
             self._parsed = self._wally.descriptor_parse(
-                descriptor_text, None, _wally_network(network), self._wally.WALLY_MINISCRIPT_REQUIRE_CHECKSUM
+                descriptor_text,
+                None,
+                _wally_network(self._wally, network),
+                self._wally.WALLY_MINISCRIPT_REQUIRE_CHECKSUM,
             )
         except ValueError as cause:
             raise _refused("the second engine does not read this descriptor") from cause
@@ -185,20 +191,22 @@ def segwit_v0_sighash(
 
 
 def _load_wally() -> _Wally:
-    import wallycore
+    # Loading libwally's module warns about its own types. Where warnings are errors (as under
+    # `python -W error`), it would come up half made and crash the interpreter at its end.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import wallycore
 
     return cast(_Wally, wallycore)
 
 
-def _wally_network(network: Network) -> int:
+def _wally_network(wally: _Wally, network: Network) -> int:
     """Return libwally's number of the network; it has one for all public test networks."""
-    import wallycore
-
     numbers = {
-        Network.MAIN: wallycore.WALLY_NETWORK_BITCOIN_MAINNET,
-        Network.REGTEST: wallycore.WALLY_NETWORK_BITCOIN_REGTEST,
+        Network.MAIN: wally.WALLY_NETWORK_BITCOIN_MAINNET,
+        Network.REGTEST: wally.WALLY_NETWORK_BITCOIN_REGTEST,
     }
-    return int(numbers.get(network, wallycore.WALLY_NETWORK_BITCOIN_TESTNET))
+    return numbers.get(network, wally.WALLY_NETWORK_BITCOIN_TESTNET)
 
 
 def _refused(message: str) -> InvalidInput:
