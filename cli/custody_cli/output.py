@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import TextIO, TypeAlias
@@ -46,7 +47,8 @@ Line: TypeAlias = str | Styled
 class Answer:
     """What a command found out. Exactly one of its forms is printed, on stdout."""
 
-    json: dict[str, JsonValue]
+    json: "Mapping[str, JsonValue | Decimal]"
+    """A Decimal (a fee rate to read, never an amount) is printed as a JSON number."""
     text: Callable[[], Iterable[Line]]
     """Called only when text is wanted."""
     exit_code: int = 0
@@ -58,7 +60,7 @@ class Answer:
 def print_answer(answer: Answer, *, as_json: bool) -> int:
     """Print to stdout and return the exit code."""
     if as_json:
-        sys.stdout.write(json.dumps(answer.json, indent=2) + "\n")
+        sys.stdout.write(json.dumps(answer.json, indent=2, default=_number) + "\n")
     elif answer.raw is not None:
         sys.stdout.flush()
         sys.stdout.buffer.write(answer.raw)
@@ -66,6 +68,13 @@ def print_answer(answer: Answer, *, as_json: bool) -> int:
         print_lines(answer.text(), sys.stdout)
     sys.stdout.flush()
     return answer.exit_code
+
+
+def _number(value: object) -> int | float:
+    """Return a Decimal as the number that JSON shows; nothing else gets here that JSON can't say."""
+    if not isinstance(value, Decimal):
+        raise TypeError(type(value).__name__)
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def print_lines(lines: Iterable[Line], stream: TextIO) -> None:
