@@ -20,6 +20,8 @@ _COMPRESSED_FLAG = 258
 """SECP256K1_EC_COMPRESSED, a macro that does not reach the binding."""
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _CONTEXT = lib.secp256k1_context_static
+# The library asks for this before its static context is used; a machine that miscomputes stops here.
+lib.secp256k1_selftest()
 
 
 class PublicKey:

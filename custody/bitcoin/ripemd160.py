@@ -22,7 +22,7 @@ def ripemd160(message: bytes) -> bytes:
     """Return the 20-byte RIPEMD-160 of `message`."""
     padding = b"\x80" + bytes((55 - len(message)) % 64) + struct.pack("<Q", 8 * len(message))
     padded = message + padding
-    state = _START
+    state: tuple[int, ...] = _START
     for start in range(0, len(padded), 64):
         state = _compress(state, struct.unpack("<16L", padded[start : start + 64]))
     return struct.pack("<5L", *state)

@@ -46,21 +46,21 @@ def _count(outcomes: list[str]) -> Verdicts:
     return {name: outcomes.count(name) for name in (ACCEPTED, UNSUPPORTED, INVALID, WRONG)}
 
 
-def _refusal(action: Callable[[], object]) -> Code | None:
+def _refusal(action: Callable[..., object], *arguments: object) -> Code | None:
     try:
-        action()
+        action(*arguments)
     except InvalidInput as refused:
         return refused.code
     return None
 
 
-def _must_refuse(action: Callable[[], object]) -> str:
-    return WRONG if _refusal(action) is None else INVALID
+def _must_refuse(action: Callable[..., object], *arguments: object) -> str:
+    return WRONG if _refusal(action, *arguments) is None else INVALID
 
 
-def _must_be_secret(action: Callable[[], object]) -> str:
+def _must_be_secret(action: Callable[..., object], *arguments: object) -> str:
     try:
-        action()
+        action(*arguments)
     except SecretRefused:
         return UNSUPPORTED
     except InvalidInput:
@@ -79,10 +79,10 @@ def bip32() -> Verdicts:
             path = parse_path(link["path"].removeprefix("m").removeprefix("/").replace("H", "h"))
             derived = parent is None or path[-1] >= HARDENED or parent.child(path[-1]) == key
             outcomes.append(ACCEPTED if derived and key.to_base58(Network.MAIN) == link["xpub"] else WRONG)
-            outcomes.append(_must_be_secret(lambda text=link["xprv"]: ExtendedKey.from_base58(text, Network.MAIN)))
+            outcomes.append(_must_be_secret(ExtendedKey.from_base58, link["xprv"], Network.MAIN))
             parent = key
     for bad in vectors["invalid"]:
-        outcomes.append(_must_refuse(lambda text=bad["key"]: ExtendedKey.from_base58(text, Network.MAIN)))
+        outcomes.append(_must_refuse(ExtendedKey.from_base58, bad["key"], Network.MAIN))
     return _count(outcomes)
 
 
@@ -110,12 +110,12 @@ def bip173_350() -> Verdicts:
         for entry in vectors[group]["valid_addresses"]:
             superseded = group == "bip173" and not entry["scriptPubKey"].startswith("00")
             outcomes.append(
-                _must_refuse(lambda text=entry["address"]: _script_on_any(text))
+                _must_refuse(_script_on_any, entry["address"])
                 if superseded
                 else _address_outcome(entry["address"], entry["scriptPubKey"])
             )
         for bad in vectors[group]["invalid_addresses"]:
-            outcomes.append(_must_refuse(lambda text=bad["value"]: _script_on_any(text)))
+            outcomes.append(_must_refuse(_script_on_any, bad["value"]))
     return _count(outcomes)
 
 
@@ -129,7 +129,7 @@ def _bech32_refusal(text: str, constant: int) -> str:
 def _script_on_any(address: str) -> bytes:
     """Return the script on the first network that takes the address; raise if none does."""
     for network in (Network.MAIN, Network.TESTNET4):
-        if _refusal(lambda network=network: script_of(address, network)) is None:  # type: ignore[misc]
+        if _refusal(script_of, address, network) is None:
             return script_of(address, network)
     return script_of(address, Network.REGTEST)
 
@@ -150,11 +150,11 @@ def core_key_io_valid() -> Verdicts:
     for text, payload, facts in load_vectors("core_key_io_valid.json")["vectors"]:
         network = _CHAINS[facts["chain"]]
         if facts["isPrivkey"]:
-            outcomes.append(_must_be_secret(lambda text=text, network=network: script_of(text, network)))
+            outcomes.append(_must_be_secret(script_of, text, network))
             continue
         script = script_of(text, network)
         other_case = text.swapcase()
-        flipped = _refusal(lambda text=other_case, network=network: script_of(text, network)) is None
+        flipped = _refusal(script_of, other_case, network) is None
         same = script.hex() == payload and address_of(script, network) == text
         outcomes.append(ACCEPTED if same and flipped == facts.get("tryCaseFlip", False) else WRONG)
     return _count(outcomes)
@@ -164,9 +164,7 @@ def core_key_io_invalid() -> Verdicts:
     """Nothing is an address on any network."""
     outcomes = []
     for (text,) in load_vectors("core_key_io_invalid.json")["vectors"]:
-        refused = all(
-            _refusal(lambda text=text, network=network: script_of(text, network)) is not None for network in Network
-        )
+        refused = all(_refusal(script_of, text, network) is not None for network in Network)
         outcomes.append(INVALID if refused else WRONG)
     return _count(outcomes)
 
@@ -185,17 +183,17 @@ def bip380() -> Verdicts:
     vectors = load_vectors("bip380_descriptor_checksum_and_keys.json")
     outcomes = []
     for row in vectors["checksum"]:
-        code = _refusal(lambda text=row["value"]: Descriptor.parse(text, Network.MAIN))
+        code = _refusal(Descriptor.parse, row["value"], Network.MAIN)
         absent = "#" not in row["value"]
         good = code is (Code.CHECKSUM_MISSING if absent else Code.DESCRIPTOR_UNSUPPORTED)
         outcomes.append((UNSUPPORTED if good else INVALID) if good == row["valid"] else WRONG)
     for row in vectors["key_valid"]:
-        code = _refusal(lambda key=row["value"]: Descriptor.parse(_with_key(key), Network.MAIN))
+        code = _refusal(Descriptor.parse, _with_key(row["value"]), Network.MAIN)
         # BIP 382: an uncompressed key is a key, but never one inside wsh().
         uncompressed = code is Code.INVALID_PUBLIC_KEY and row["value"].rpartition("]")[2].startswith("04")
         outcomes.append(_verdict_of_valid(Code.DESCRIPTOR_UNSUPPORTED if uncompressed else code))
     for row in vectors["key_invalid"]:
-        outcomes.append(_must_refuse(lambda key=row["value"]: Descriptor.parse(_with_key(key), Network.MAIN)))
+        outcomes.append(_must_refuse(Descriptor.parse, _with_key(row["value"]), Network.MAIN))
     return _count(outcomes)
 
 
@@ -235,7 +233,7 @@ def bip381_390() -> Verdicts:
     vectors = load_vectors("bip381_390_descriptors.json")
     outcomes = [_valid_descriptor(row["descriptor"], row.get("scripts", [])) for row in vectors["valid"]]
     for row in vectors["invalid"]:
-        outcomes.append(_must_refuse(lambda text=row["descriptor"]: Descriptor.parse(_checksummed(text), Network.MAIN)))
+        outcomes.append(_must_refuse(Descriptor.parse, _checksummed(row["descriptor"]), Network.MAIN))
     return _count(outcomes)
 
 
@@ -248,13 +246,11 @@ def core_descriptor_tests() -> Verdicts:
         if row["public"]:
             outcomes.append(_valid_descriptor(row["public"], scripts))
         if row["private"] and row["private"] != row["public"]:
-            outcomes.append(
-                _must_be_secret(lambda text=row["private"]: Descriptor.parse(_checksummed(text), Network.MAIN))
-            )
+            outcomes.append(_must_be_secret(Descriptor.parse, _checksummed(row["private"]), Network.MAIN))
     for row in vectors["invalid"]:
         for side in ("public", "private"):
             if row[side]:
-                outcomes.append(_must_refuse(lambda text=row[side]: Descriptor.parse(_checksummed(text), Network.MAIN)))
+                outcomes.append(_must_refuse(Descriptor.parse, _checksummed(row[side]), Network.MAIN))
     return _count(outcomes)
 
 
@@ -263,7 +259,7 @@ def core_descriptor_multipath_musig() -> Verdicts:
     vectors = load_vectors("core_descriptor_multipath_musig.json")
     outcomes = [_valid_descriptor(row["public"], []) for row in vectors["multipath"]]
     for row in vectors["unparsable"]:
-        outcomes.append(_must_refuse(lambda text=row["public"]: Descriptor.parse(_checksummed(text), Network.MAIN)))
+        outcomes.append(_must_refuse(Descriptor.parse, _checksummed(row["public"]), Network.MAIN))
     return _count(outcomes)
 
 
@@ -273,10 +269,7 @@ def descriptor_checksums() -> Verdicts:
     outcomes = [_checksum_outcome(row) for row in vectors["valid"]]
     for row in [*vectors["published_mismatch"], *vectors["single_char_corruption"]]:
         text = f"{row['descriptor']}#{row['checksum']}"
-        refused = all(
-            _refusal(lambda text=text, network=network: Descriptor.parse(text, network))
-            for network in (Network.MAIN, Network.REGTEST)
-        )
+        refused = all(_refusal(Descriptor.parse, text, network) for network in (Network.MAIN, Network.REGTEST))
         outcomes.append(INVALID if refused else WRONG)
     return _count(outcomes)
 
