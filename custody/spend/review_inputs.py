@@ -210,4 +210,4 @@ def _unproven(finding: Finding) -> SpentOutput:
 
 
 def _short(script: bytes) -> str:
-    return script.hex() if len(script) <= 34 else f"{script.hex()[:32]}… ({len(script)} bytes)"
+    return script.hex() if len(script) <= 34 else f"{script.hex()[:32]}... ({len(script)} bytes)"

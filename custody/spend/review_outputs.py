@@ -119,7 +119,7 @@ def kind_findings(where: str, output: PsbtOutput) -> tuple[Finding, ...]:
 
 def _data_finding(where: str, output: PsbtOutput) -> Finding:
     data = output.script_pubkey[1:].hex()
-    shown = data if len(data) <= _MAX_DATA_SHOWN else f"{data[:_MAX_DATA_SHOWN]}… ({len(data) // 2} bytes)"
+    shown = data if len(data) <= _MAX_DATA_SHOWN else f"{data[:_MAX_DATA_SHOWN]}... ({len(data) // 2} bytes)"
     if output.value:
         return warn(
             Code.UNSPENDABLE_OUTPUT_WITH_VALUE,

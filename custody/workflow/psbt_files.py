@@ -1,0 +1,160 @@
+"""Combine, finalize and convert PSBTs from their bytes and one vault, without a workspace.
+
+Signatures are all that is ever taken from a returned file, each verified against scripts
+that the vault derives and amounts that full previous transactions prove. A finalized
+transaction is checked by our own verdict on each signature, by the second engine, and by
+libbitcoinkernel where this Python has it.
+"""
+
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from custody.bitcoin import kernel
+from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
+from custody.bitcoin.psbt_fields import MAGIC
+from custody.bitcoin.psbt_roles import extract, finalize, take_signatures
+from custody.bitcoin.second_opinion import segwit_v0_sighash, txid_of
+from custody.bitcoin.sighash import SIGHASH_ALL, SegwitV0Hasher
+from custody.bitcoin.signatures import SpendScript
+from custody.bitcoin.transaction import Transaction, TxOutput
+from custody.codes import Code
+from custody.errors import CheckFailed, Finding, InvalidInput
+from custody.spend.progress import SigningProgress
+from custody.spend.review import review
+from custody.spend.review_inputs import spend_scripts
+from custody.spend.review_model import Review, ReviewContext, require_clean
+from custody.spend.review_places import VaultScripts
+from custody.vault.vault import Vault
+from custody.workflow.review_psbt import review_psbt
+
+MAX_SECOND_SIGHASHES = 64
+"""Inputs whose signature hash the second engine repeats; its cost grows with their square."""
+_BASE64_MAGIC = b"cHNidP"
+_WHITE_SPACE = b" \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """A PSBT with the signatures of all files."""
+
+    psbt: Psbt
+    signing: SigningProgress
+    notes: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """A transaction that is ready to be broadcast."""
+
+    psbt: Psbt
+    transaction: Transaction
+    review: Review
+    kernel_verified: bool
+    """False where this Python has no libbitcoinkernel."""
+
+
+def read_returned(data: bytes) -> Psbt | Transaction:
+    """Read what a signer gave back: a PSBT in binary or base64, or a raw transaction in binary or hex.
+
+    Raises:
+        InvalidInput: MALFORMED_PSBT, MALFORMED_TRANSACTION, and all that a PSBT is refused for.
+    """
+    text = data.strip(_WHITE_SPACE)
+    if data.startswith(MAGIC) or text.startswith(_BASE64_MAGIC):
+        return psbt_from_text_or_bytes(data)
+    try:
+        raw = binascii.unhexlify(text)
+    except (binascii.Error, ValueError):
+        raw = data
+    return Transaction.parse(raw)
+
+
+def combine_files(returned: Sequence[Psbt | Transaction], vault: Vault) -> Combined:
+    """Put the verified signatures of all files into the first one that is complete enough to judge them.
+
+    That file, the master, gives everything but the signatures.
+
+    Raises:
+        CheckFailed: no file has the full previous transactions, an input is not the vault's, the files
+            are about different transactions, or a signature is not valid.
+        NotYet: NO_SIGNATURES in a file besides the master.
+    """
+    position, master, scripts = _master_of(returned, vault)
+    notes: list[Finding] = []
+    for number, part in enumerate(returned):
+        if number != position:
+            master, new = take_signatures(master, part, scripts)
+            notes += new
+    return Combined(master, review(master, vault, ReviewContext()).signing, tuple(notes))
+
+
+def finalize_file(psbt: Psbt, vault: Vault, context: ReviewContext) -> Finalized:
+    """Finalize and extract, after a review without a refusing finding.
+
+    Raises:
+        CheckFailed: the review refuses, an engine or libbitcoinkernel disagrees.
+        NotYet: SIGNATURES_MISSING.
+    """
+    answer = review_psbt(psbt, vault, context)
+    require_clean(answer)
+    scripts = spend_scripts(answer.inputs, VaultScripts.of(vault))
+    final = finalize(psbt, scripts)
+    transaction = extract(final)
+    verified = verify_final(transaction, psbt, scripts)
+    return Finalized(final, transaction, answer, verified)
+
+
+def verify_final(transaction: Transaction, psbt: Psbt, scripts: Sequence[SpendScript]) -> bool:
+    """Check a final transaction with the second engine and libbitcoinkernel; say whether the latter was there.
+
+    `psbt` is the reviewed one, with full previous transactions.
+
+    Raises:
+        CheckFailed: ENGINES_DISAGREE or BAD_FINAL_WITNESS.
+    """
+    raw = transaction.serialize()
+    _require_same(txid_of(raw), transaction.txid, "the final txid")
+    unsigned = psbt.unsigned_transaction()
+    hasher = SegwitV0Hasher(unsigned)
+    stripped = unsigned.serialize_without_witness()
+    for number, script in enumerate(scripts[:MAX_SECOND_SIGHASHES]):
+        ours = hasher.digest(number, script.witness_script, script.value)
+        theirs = segwit_v0_sighash(stripped, number, script.witness_script, script.value, SIGHASH_ALL)
+        _require_same(theirs.hex(), ours.hex(), f"the signature hash of input {number}")
+    if not kernel.is_available():
+        return False
+    kernel.verify_scripts(raw, _spent_outputs(psbt))
+    return True
+
+
+def _master_of(returned: Sequence[Psbt | Transaction], vault: Vault) -> tuple[int, Psbt, tuple[SpendScript, ...]]:
+    problem: CheckFailed | None = None
+    for number, part in enumerate(returned):
+        if isinstance(part, Transaction):
+            continue
+        answer = review(part, vault, ReviewContext())
+        try:
+            return number, part, spend_scripts(answer.inputs, VaultScripts.of(vault))
+        except CheckFailed as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+    raise InvalidInput(
+        Code.MALFORMED_PSBT,
+        "none of the files is a PSBT",
+        advice="Give the original PSBT first, then the files that the signers returned.",
+    )
+
+
+def _spent_outputs(psbt: Psbt) -> list[TxOutput]:
+    return [one.non_witness_utxo.outputs[one.outpoint.vout] for one in psbt.inputs if one.non_witness_utxo is not None]
+
+
+def _require_same(second: str, first: str, what: str) -> None:
+    if second != first:
+        raise CheckFailed(
+            Code.ENGINES_DISAGREE,
+            f"{what} is `{first}` for the first engine and `{second}` for the second",
+            advice="Do not broadcast; report the transaction to the developers.",
+        )
