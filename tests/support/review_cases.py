@@ -16,7 +16,8 @@ from custody.bitcoin.keys import KeyOrigin
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import GlobalXpub, KeyDerivation, PartialSignature, Psbt, PsbtInput, PsbtOutput
 from custody.bitcoin.script import p2wsh_script
-from custody.bitcoin.sighash import SegwitV0Hasher
+from custody.bitcoin.second_opinion import segwit_v0_sighash
+from custody.bitcoin.sighash import SIGHASH_ALL, SegwitV0Hasher
 from custody.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from custody.vault.cosigner import Cosigner
 from custody.vault.formats import vault_file
@@ -133,7 +134,9 @@ def private_key(number: int, origin: KeyOrigin) -> ec.PrivateKey:
     return bip32.HDKey.from_seed(public_seed(number)).derive(list(origin.path)).key
 
 
-def sign(psbt: Psbt, vault: Vault, number: int, *, inputs: Iterable[int] | None = None, sighash_type: int = 1) -> Psbt:
+def sign(
+    psbt: Psbt, vault: Vault, number: int, *, inputs: Iterable[int] | None = None, sighash_type: int = SIGHASH_ALL
+) -> Psbt:
     """Return the PSBT with partial signatures by cosigner `number` (1, 2, …) of a simulated vault."""
     hasher = SegwitV0Hasher(psbt.unsigned_transaction())
     for index in range(len(psbt.inputs)) if inputs is None else inputs:
@@ -141,7 +144,10 @@ def sign(psbt: Psbt, vault: Vault, number: int, *, inputs: Iterable[int] | None 
         assert one.witness_script is not None and one.witness_utxo is not None
         fingerprint = vault.cosigners[number - 1].fingerprint
         label = next(entry for entry in one.derivations if entry.origin.fingerprint == fingerprint)
-        digest = hasher.digest(index, one.witness_script, one.witness_utxo.value, sighash_type)
+        digest = hasher.digest(index, one.witness_script, one.witness_utxo.value)
+        if sighash_type != SIGHASH_ALL:
+            raw, value = psbt.unsigned_transaction().serialize_without_witness(), one.witness_utxo.value
+            digest = segwit_v0_sighash(raw, index, one.witness_script, value, sighash_type)
         der: bytes = private_key(number, label.origin).sign(digest).serialize()
         made = PartialSignature(label.public_key, der + bytes([sighash_type]))
         signatures = tuple(sorted((*one.partial_signatures, made), key=lambda entry: entry.public_key))
