@@ -21,9 +21,9 @@ _PUBLIC_WORDS = frozenset(
     re.split(
         " ",
         "txid txids tx txn transaction wtxid outpoint hash hashes hashed sha sha256 sha256d digest checksum block "
-        "blockhash vault id ids psbt public pub pubkey pubkeys publickey xpub tpub chaincode chain fingerprint "
-        "signature sig script scriptpubkey address descriptor merkle commit revision head prev ref proposal journal request "
-        "witness preimage signer nonce expect",
+        "blockhash vault id ids psbt public pub pubkey pubkeys publickey xpub tpub chaincode chain fingerprint sig "
+        "signature script scriptpubkey address descriptor merkle commit revision head prev ref proposal journal "
+        "request witness preimage signer nonce expect",
     )
 )
 

@@ -9,11 +9,12 @@ Source: BIP 39; SLIP 39; SeedSigner's SeedQR format.
 
 import functools
 import re
-from itertools import pairwise
 
 from custody.documents.secret_kinds import SecretKind
 
-_WORD = re.compile(r"[a-z]{3,}")
+_WORD = re.compile(r"[a-z]{2,}")
+_BESIDE_WORDS = frozenset(("st", "nd", "rd", "th", "no", "br", "li", "td", "tr"))
+"""Endings of ordinals and list markup that may stand between the words of a phrase."""
 _ESCAPED_BREAK = re.compile(r"\\[nrt]")
 
 _MNEMONIC_RUN = 11
@@ -36,7 +37,7 @@ def find_phrase(text: str) -> SecretKind | None:
     if "\\" in lowered:
         # Inside JSON a line break is written as two characters, and its letter would stick to the next word.
         lowered = _ESCAPED_BREAK.sub(" ", lowered)
-    words = _WORD.findall(lowered)
+    words = [word for word in _WORD.findall(lowered) if word not in _BESIDE_WORDS]
     if len(words) >= _MNEMONIC_RUN:
         if _has_run(words, _bip39_forms(), _MNEMONIC_RUN):
             return SecretKind.MNEMONIC
@@ -68,8 +69,25 @@ def _has_run(words: list[str], forms: frozenset[str], length: int) -> bool:
     known = bytes(map(forms.__contains__, words))
     if b"\1" * ((length + 1) // 2) not in known:
         return False
-    runs = [len(run) for run in known.split(b"\0")]
-    return max(runs) >= length or any(left + right >= length for left, right in pairwise(runs))
+    before = slice(0, 0)
+    start = 0
+    for run in known.split(b"\0"):
+        here = slice(start, start + len(run))
+        start += len(run) + 1
+        if len(run) + before.stop - before.start >= length and _looks_drawn(words[before] + words[here], length):
+            return True
+        before = here
+    return False
+
+
+def _looks_drawn(words: list[str], length: int) -> bool:
+    """Whether `length` of the words look drawn at random, or are one word again and again as in test phrases."""
+    for start in range(len(words) - length + 1):
+        window = words[start : start + length]
+        distinct = len(set(window))
+        if distinct * 11 >= length * 8 or (distinct <= 2 and window.count(window[1]) >= length - 1):
+            return True
+    return False
 
 
 def _is_joined_phrase(letters: str) -> bool:
