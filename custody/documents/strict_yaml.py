@@ -146,7 +146,7 @@ class _Composer:
             raise _malformed("a key stands twice in the same mapping", event.start_mark)
         parent.key = value
 
-    def _require_no_key_expected(self, mark: _Mark) -> None:
+    def _require_no_key_expected(self, mark: _Mark | None) -> None:
         if self._open and self._open[-1].is_mapping and self._open[-1].key is None:
             raise _malformed("a key is a list or a mapping", mark)
 
