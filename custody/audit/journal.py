@@ -17,6 +17,7 @@ from custody.audit.journal_fields import (
     ALTERED_ADVICE,
     altered,
     demand,
+    finding,
     hash_of,
     integer_of,
     is_actor,
@@ -36,6 +37,9 @@ ENTRY_FORMAT = "custody-journal/1"
 
 GENESIS_PREV = "0" * 64
 """`prev` of the first entry."""
+
+MAX_ENTRY_BYTES = 64_000_000
+"""Far above the largest PSBT that is read (16 MB) in base64; a larger entry can't be made either."""
 
 _KEYS = frozenset({"format", "journal_id", "seq", "time", "tip", "actor", "kind", "body", "request_id", "prev"})
 _TIP_KEYS = frozenset({"height", "hash", "median_time_past"})
@@ -135,7 +139,9 @@ class Entry:
             "request_id": request_id,
             "prev": prev,
         }
-        return cls._from_document(document, canonical(document))
+        stored = canonical(document)
+        # Read back at once: what can't be read must not become history, and the caller keeps no hand in the body.
+        return cls._from_document(_read_object(stored), stored)
 
     @classmethod
     def from_stored(cls, stored: bytes, entry_hash: str) -> "Entry":
@@ -183,9 +189,7 @@ class Entry:
     def _from_untrusted(cls, data: bytes, export_line: bytes | None) -> "Entry":
         """Read an entry whose every failure is an alteration; with `export_line` the hash stands inside."""
         try:
-            document = parse_json(data if export_line is None else data.removesuffix(b"\n"))
-            demand(isinstance(document, dict), "an entry is not a JSON object")
-            fields = dict(document) if isinstance(document, dict) else {}
+            fields = _read_object(data if export_line is None else data.removesuffix(b"\n"))
             entry_hash = None if export_line is None else text_of(fields.pop("hash", None), "hash")
             stored = canonical(fields)
             entry = cls._from_document(fields, stored)
@@ -304,9 +308,16 @@ def head_finding(entries: Sequence[Entry], expect_head: str) -> Finding | None:
     return Finding(Code.JOURNAL_FORK, Severity.REFUSE, "head", message, ALTERED_ADVICE)
 
 
+def _read_object(line: bytes) -> dict[str, JsonValue]:
+    document = parse_json(line, max_bytes=MAX_ENTRY_BYTES)
+    if not isinstance(document, dict):
+        raise malformed("an entry is not a JSON object")
+    return document
+
+
 def _require_head(entries: Sequence[Entry], expect_head: str) -> None:
-    finding = head_finding(entries, expect_head)
-    require_clean([] if finding is None else [finding])
+    found = head_finding(entries, expect_head)
+    require_clean([] if found is None else [found])
 
 
 def _inspect(records: Iterable[tuple[str, Callable[[], Entry]]]) -> Inspection:
@@ -317,7 +328,7 @@ def _inspect(records: Iterable[tuple[str, Callable[[], Entry]]]) -> Inspection:
         try:
             entry = read()
         except Altered as error:
-            findings.append(_finding(where, error.message))
+            findings.append(finding(where, error.message))
             readable = False
             continue
         # After an unreadable record the next one's link can't be judged; the gap is already a finding.
@@ -333,13 +344,9 @@ def _breaks(previous: Entry | None, entry: Entry, where: str) -> list[Finding]:
     seq, prev = (0, GENESIS_PREV) if previous is None else (previous.seq + 1, previous.hash)
     findings: list[Finding] = []
     if entry.seq != seq:
-        findings.append(_finding(where, f"seq is {entry.seq}, expected {seq}"))
+        findings.append(finding(where, f"seq is {entry.seq}, expected {seq}"))
     if entry.prev != prev:
-        findings.append(_finding(where, f"prev is {entry.prev}, expected {prev}"))
+        findings.append(finding(where, f"prev is {entry.prev}, expected {prev}"))
     if previous is not None and entry.journal_id != previous.journal_id:
-        findings.append(_finding(where, "journal id is not that of the entries before it"))
+        findings.append(finding(where, "journal id is not that of the entries before it"))
     return findings
-
-
-def _finding(where: str, message: str) -> Finding:
-    return Finding(Code.JOURNAL_ALTERED, Severity.REFUSE, where, message, ALTERED_ADVICE)

@@ -7,7 +7,7 @@ import hashlib
 import re
 
 from custody.codes import Code
-from custody.errors import Altered, InvalidInput, JsonValue
+from custody.errors import Altered, Finding, InvalidInput, JsonValue, Severity
 
 ALTERED_ADVICE = "Stop, leave the files as they are, and call the auditor."
 
@@ -47,6 +47,11 @@ def is_hash(text: str) -> bool:
 def altered(message: str, *, code: Code = Code.JOURNAL_ALTERED, **details: JsonValue) -> Altered:
     """Return the error of a journal that is not what was written."""
     return Altered(code, message, advice=ALTERED_ADVICE, details=details)
+
+
+def finding(where: str, message: str) -> Finding:
+    """Return one discrepancy of a journal, with its position."""
+    return Finding(Code.JOURNAL_ALTERED, Severity.REFUSE, where, message, ALTERED_ADVICE)
 
 
 def malformed(message: str) -> InvalidInput:

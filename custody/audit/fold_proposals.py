@@ -1,0 +1,154 @@
+"""Fold the entries of proposals: drafted, left, signed, finalized, broadcast, withdrawn, rejected.
+
+Each entry must fit what stands before it: a proposal is drafted once, signatures belong to
+its inputs, a final transaction is the drafted one. Whether the signatures are valid was
+decided before they were written and is decided again by whoever relies on them.
+"""
+
+import base64
+import binascii
+from dataclasses import replace
+
+from custody.audit.journal import Entry
+from custody.audit.state import ProposalRecord, RecordedSignature, State
+from custody.bitcoin.psbt import Psbt
+from custody.bitcoin.transaction import Transaction
+from custody.errors import InvalidInput, JsonValue
+from custody.spend.document import (
+    boolean_of,
+    fields_of,
+    hash_of,
+    hex_of,
+    integer_of,
+    list_of,
+    malformed,
+    optional_of,
+    text_of,
+)
+from custody.spend.proposal import Proposal
+from custody.spend.psbt_builder import stripped_txid
+
+DRAFTED = "proposal_drafted"
+LEFT = "proposal_left"
+SIGNED = "signatures_added"
+ACKNOWLEDGED = "warnings_acknowledged"
+FINALIZED = "proposal_finalized"
+BROADCAST = "proposal_broadcast"
+WITHDRAWN = "proposal_withdrawn"
+REJECTED = "proposal_rejected"
+
+PROPOSAL_KINDS = frozenset({DRAFTED, LEFT, SIGNED, ACKNOWLEDGED, FINALIZED, BROADCAST, WITHDRAWN, REJECTED})
+
+_WAYS_OUT = ("draft", "export", "sign")
+
+
+def apply_proposal_event(state: State, entry: Entry) -> State:
+    """Return the state after one entry of a proposal."""
+    if entry.kind == DRAFTED:
+        record = _drafted(state, entry)
+    else:
+        proposal_id = hash_of(entry.body.get("proposal_id"), "proposal_id")
+        known = state.proposals.get(proposal_id)
+        if known is None:
+            raise malformed(f"proposal `{proposal_id}` was never drafted")
+        record = _STEPS[entry.kind](known, entry.body)
+    return replace(state, proposals={**state.proposals, record.proposal_id: record})
+
+
+def _drafted(state: State, entry: Entry) -> ProposalRecord:
+    body = fields_of(entry.body, "the body", ("proposal_id", "proposal", "psbt", "acknowledged", "second_payment"))
+    proposal = Proposal.from_document(body["proposal"])
+    psbt = Psbt.parse(_base64_of(body["psbt"]))
+    boolean_of(body["second_payment"], "second_payment")
+    if proposal.proposal_id != body["proposal_id"] or proposal.vault_id != state.vault_id:
+        raise malformed("a proposal is not the one that its id names, or of another vault")
+    if psbt.unsigned_txid != proposal.unsigned_txid or any(one.partial_signatures for one in psbt.inputs):
+        raise malformed("a drafted PSBT is not its proposal's transaction, or is signed")
+    if proposal.proposal_id in state.proposals:
+        raise malformed("a proposal is drafted twice")
+    if proposal.replaces is not None and proposal.replaces not in state.proposals:
+        raise malformed("a proposal replaces one that was never drafted")
+    acknowledged = frozenset(list_of(text_of, body["acknowledged"], "acknowledged"))
+    return ProposalRecord(proposal, psbt, entry.seq, entry.time, acknowledged=acknowledged)
+
+
+def _left(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
+    found = fields_of(body, "the body", ("proposal_id", "how"))
+    if found["how"] not in _WAYS_OUT:
+        raise malformed("a proposal left in an unknown way")
+    return replace(record, has_left=True)
+
+
+def _signed(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
+    found = fields_of(body, "the body", ("proposal_id", "source", "signatures"))
+    text_of(found["source"], "source")
+    added = list_of(_signature_of, found["signatures"], "signatures")
+    known = {(one.input_index, one.public_key) for one in record.signatures}
+    for one in added:
+        if one.input_index >= len(record.proposal.inputs) or (one.input_index, one.public_key) in known:
+            raise malformed("a signature is for no input of the proposal, or stands there twice")
+        known.add((one.input_index, one.public_key))
+    return replace(record, signatures=(*record.signatures, *added), has_left=True)
+
+
+def _signature_of(value: JsonValue, what: str) -> RecordedSignature:
+    found = fields_of(value, what, ("input", "public_key", "signature"))
+    return RecordedSignature(
+        input_index=integer_of(found["input"], "input"),
+        public_key=hex_of(found["public_key"], "public_key"),
+        signature=hex_of(found["signature"], "signature"),
+    )
+
+
+def _acknowledged(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
+    found = fields_of(body, "the body", ("proposal_id", "step", "items"))
+    text_of(found["step"], "step")
+    items = frozenset(list_of(text_of, found["items"], "items"))
+    return replace(record, acknowledged=record.acknowledged | items)
+
+
+def _finalized(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
+    found = fields_of(body, "the body", ("proposal_id", "txid", "transaction"))
+    final = Transaction.parse(hex_of(found["transaction"], "transaction"))
+    if final.txid != found["txid"] or stripped_txid(final) != record.proposal.unsigned_txid:
+        raise malformed("a final transaction is not the proposal's")
+    return replace(record, final=final)
+
+
+def _broadcast(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
+    found = fields_of(body, "the body", ("proposal_id", "txid"))
+    if record.final is None or record.final.txid != found["txid"]:
+        raise malformed("a proposal was broadcast that was not finalized so")
+    return replace(record, is_broadcast=True)
+
+
+def _withdrawn(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
+    optional_of(text_of, fields_of(body, "the body", ("proposal_id", "reason"))["reason"], "reason")
+    return replace(record, withdrawn=True)
+
+
+def _rejected(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
+    optional_of(text_of, fields_of(body, "the body", ("proposal_id", "reason"))["reason"], "reason")
+    return replace(record, rejected=True)
+
+
+def _base64_of(value: JsonValue) -> bytes:
+    try:
+        return base64.b64decode(text_of(value, "psbt"), validate=True)
+    except binascii.Error as error:
+        raise _not_base64() from error
+
+
+def _not_base64() -> InvalidInput:
+    return malformed("psbt is not base64")
+
+
+_STEPS = {
+    LEFT: _left,
+    SIGNED: _signed,
+    ACKNOWLEDGED: _acknowledged,
+    FINALIZED: _finalized,
+    BROADCAST: _broadcast,
+    WITHDRAWN: _withdrawn,
+    REJECTED: _rejected,
+}

@@ -1,0 +1,151 @@
+"""What the journal says, as values: the result of folding its entries (`fold.py`).
+
+Everything here is a record of what was written, in its order. Judgements that need the tip
+or several records together stand in `chain_view.py` and `proposal_state.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from custody.bitcoin.amount import Sats
+from custody.bitcoin.network import Network
+from custody.bitcoin.psbt import Psbt
+from custody.bitcoin.transaction import OutPoint, Transaction
+from custody.errors import JsonValue
+from custody.spend.labels import LabelRecord
+from custody.spend.proposal import Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTip:
+    """The newest block of the last observation."""
+
+    height: int
+    block_hash: str
+    median_time_past: int
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnInput:
+    """An output of ours that a transaction spends."""
+
+    outpoint: OutPoint
+    value: Sats
+    branch: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOutput:
+    """An output of a transaction that touches us."""
+
+    value: Sats
+    script_pubkey: bytes
+    place: tuple[int, int] | None
+    """Branch and index where it is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTransaction:
+    """A transaction of ours as the chain holds it now."""
+
+    txid: str
+    block_hash: str | None
+    height: int | None
+    """None while it is in no block."""
+    fee: Sats | None
+    is_coinbase: bool
+    inputs: tuple[OwnInput, ...]
+    outputs: tuple[SeenOutput, ...]
+    seq: int
+    """Entry that recorded it last."""
+    before_first_complete_sync: bool
+    """Whether it was known when a complete view was had for the first time: prior history."""
+
+    @property
+    def is_outflow(self) -> bool:
+        """Whether it spends coins of ours."""
+        return bool(self.inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedAddress:
+    """A receive address that was handed out."""
+
+    index: int
+    address: str
+    label: str | None
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSignature:
+    """A signature that was verified when it was recorded; whoever relies on it verifies it again."""
+
+    input_index: int
+    public_key: bytes
+    signature: bytes
+    """DER with its sighash byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRecord:
+    """All that the journal says of one proposal."""
+
+    proposal: Proposal
+    psbt: Psbt
+    """As drafted, without signatures."""
+    drafted_seq: int
+    drafted_time: str
+    has_left: bool = False
+    signatures: tuple[RecordedSignature, ...] = ()
+    acknowledged: frozenset[str] = frozenset()
+    """`CODE@where` items, which hold for the later steps too."""
+    final: Transaction | None = None
+    is_broadcast: bool = False
+    withdrawn: bool = False
+    rejected: bool = False
+
+    @property
+    def proposal_id(self) -> str:
+        """Hash of the proposal's document."""
+        return self.proposal.proposal_id
+
+
+@dataclass(frozen=True, slots=True)
+class PriorHistory:
+    """What somebody accepted as lying before the journal."""
+
+    count: int
+    sum: Sats
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The fold of all entries so far."""
+
+    vault_document: Mapping[str, JsonValue]
+    vault_id: str
+    network: Network
+    ungoverned: bool
+    issued: tuple[IssuedAddress, ...] = ()
+    labels: Mapping[tuple[str, str], LabelRecord] = field(default_factory=dict)
+    """By BIP 329 type and ref."""
+    frozen: frozenset[OutPoint] = frozenset()
+    taken_in: frozenset[OutPoint] = frozenset()
+    """Small unannounced coins that somebody took in by name."""
+    explained: frozenset[str] = frozenset()
+    """Txids of outflows that somebody accepted."""
+    prior_history: PriorHistory | None = None
+    proposals: Mapping[str, ProposalRecord] = field(default_factory=dict)
+    """By proposal_id, in the order of drafting."""
+    tip: SeenTip | None = None
+    is_complete: bool = False
+    """Whether the last observation claimed and proved completeness."""
+    incomplete: tuple[str, ...] = ()
+    """Why it did not."""
+    has_complete_sync: bool = False
+    """Whether a complete view was ever had, compared with the UTXO set."""
+    transactions: Mapping[str, SeenTransaction] = field(default_factory=dict)
+    """By txid: what the last observations have in blocks or in the mempool."""
