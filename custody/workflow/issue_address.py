@@ -1,0 +1,60 @@
+"""Hand out the next receive address: reserved in the journal, derived by both engines.
+
+The index is one above every receive index that was handed out or seen used on the chain, so
+that a second coordinator of the same vault doesn't cause reuse.
+"""
+
+from dataclasses import dataclass
+
+from custody.audit.chain_view import next_index
+from custody.bitcoin.descriptor import Branch
+from custody.bitcoin.second_opinion import SecondOpinion, require_same_scripts
+from custody.vault.vault import Vault
+from custody.workflow.governance import require_governed_or_waived
+from custody.workflow.office import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedAddress:
+    """A receive address that the journal reserved."""
+
+    address: str
+    index: int
+
+
+def issue_address(desk: Desk, *, label: str | None) -> IssuedAddress:
+    """Reserve and return the next receive address; it is returned only after the journal holds it.
+
+    Raises:
+        PolicyDenied: NO_POLICY_ADOPTED on main, unless the vault was made `--ungoverned`.
+        CheckFailed: ENGINES_DISAGREE.
+    """
+    require_governed_or_waived(desk.state, desk.vault.network)
+    index = next_index(desk.state, Branch.RECEIVE)
+    address = checked_address(desk.vault, Branch.RECEIVE, index)
+    desk.record(
+        [("address_issued", {"branch": Branch.RECEIVE.label, "index": index, "address": address, "label": label})]
+    )
+    return IssuedAddress(address, index)
+
+
+def checked_address(vault: Vault, branch: Branch, index: int) -> str:
+    """Return the address at `branch`/`index` after both engines derived the same script.
+
+    Raises:
+        CheckFailed: ENGINES_DISAGREE.
+    """
+    second = SecondOpinion(vault.descriptor_text, vault.network)
+    position = vault.descriptor.branches.index(branch)
+    require_same_scripts(
+        [vault.deriver.at(branch, index).script_pubkey],
+        [second.script_pubkey_at(position, index)],
+        what=f"the {branch.label} address at index {index}",
+    )
+    address = vault.address_at(branch, index)
+    require_same_scripts(
+        [address.encode()],
+        [second.address_at(position, index).encode()],
+        what=f"the {branch.label} address at index {index}",
+    )
+    return address

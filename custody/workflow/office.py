@@ -1,0 +1,133 @@
+"""One office at work on one vault: what the journal says now, and appending to it.
+
+`open_office` reads: it takes no lock and writes nothing. `editing` holds the workspace's
+writer lock from before the journal is read until after the last append, so that what a
+step decides and what it appends rest on one head; the store's compare-and-append stands
+behind that. State is never kept: it is folded anew from the entries each time.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from custody.audit.fold import fold
+from custody.audit.journal import Entry, EntryTip
+from custody.audit.state import State
+from custody.errors import JsonValue
+from custody.ports import Clock, NonceSource
+from custody.vault.vault import Vault
+from custody.workflow.clock import rfc3339
+from custody.workflow.open_vault import open_vault
+from custody.workspace.layout import Workspace
+from custody.workspace.lock import writer_lock
+from custody.workspace.sqlite_store import SqliteJournal
+
+Event = tuple[str, dict[str, JsonValue]]
+"""Kind and body of an entry to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a step takes from outside: the clock for the record, fresh ids, and who says that they act."""
+
+    clock: Clock
+    nonces: NonceSource
+    actor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A vault, its workspace and its state at one head of the journal."""
+
+    workspace: Workspace
+    vault: Vault
+    entries: tuple[Entry, ...]
+    state: State
+
+    @property
+    def head(self) -> Entry:
+        """The journal's newest entry."""
+        return self.entries[-1]
+
+
+@dataclass(slots=True)
+class Desk:
+    """An office whose writer lock this process holds."""
+
+    office: Office
+    surroundings: Surroundings
+
+    @property
+    def state(self) -> State:
+        """The state after everything that was recorded so far."""
+        return self.office.state
+
+    @property
+    def vault(self) -> Vault:
+        """The adopted vault."""
+        return self.office.vault
+
+    def tentative(self, events: Sequence[Event]) -> State:
+        """Return the state as it would be after `events`; nothing is written."""
+        return fold((*self.office.entries, *self._entries(events, request_id="0" * 32)))
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Append all events as one step, durable when this returns.
+
+        Raises:
+            Conflict: JOURNAL_MOVED if another process appended all the same.
+        """
+        if not events:
+            return
+        entries = self._entries(events, request_id=self.surroundings.nonces.nonce())
+        # Folded before it is written: an entry that the fold refuses never gets in.
+        whole = (*self.office.entries, *entries)
+        state = fold(whole)
+        SqliteJournal(self.office.workspace.journal_db).append(entries, expected_head=self.office.head.hash)
+        self.office = replace(self.office, entries=whole, state=state)
+
+    def _entries(self, events: Sequence[Event], *, request_id: str) -> list[Entry]:
+        made: list[Entry] = []
+        previous, tip = self.office.head, self._tip()
+        for kind, body in events:
+            entry = Entry.make(
+                journal_id=previous.journal_id,
+                seq=previous.seq + 1,
+                time=rfc3339(self.surroundings.clock.now()),
+                tip=tip,
+                actor=self.surroundings.actor,
+                kind=kind,
+                body=body,
+                request_id=request_id,
+                prev=previous.hash,
+            )
+            made.append(entry)
+            previous = entry
+        return made
+
+    def _tip(self) -> EntryTip | None:
+        seen = self.office.state.tip
+        return None if seen is None else EntryTip(seen.height, seen.block_hash, seen.median_time_past)
+
+
+def open_office(workspace: Workspace) -> Office:
+    """Read the workspace's vault and journal.
+
+    Raises:
+        Altered: the vault file or the journal is not what was adopted and appended.
+        UpgradeNeeded: an intact journal holds an entry of a kind that this version does not know.
+    """
+    vault = open_vault(workspace).vault
+    entries = tuple(SqliteJournal(workspace.journal_db).entries())
+    return Office(workspace, vault, entries, fold(entries))
+
+
+@contextmanager
+def editing(workspace: Workspace, surroundings: Surroundings) -> Iterator[Desk]:
+    """Hold the writer lock, read, and let the caller decide and append.
+
+    Raises:
+        Conflict: WORKSPACE_LOCKED while another command writes.
+    """
+    with writer_lock(workspace.lock_file):
+        yield Desk(open_office(workspace), surroundings)
