@@ -20,8 +20,10 @@ SATS_PER_BTC = 100_000_000
 MAX_MONEY = 21_000_000 * SATS_PER_BTC
 """Bitcoin Core's consensus bound on any amount and on any sum of amounts."""
 
-_AMOUNT = re.compile(r"(?P<whole>[0-9]{1,16})(?:\.(?P<fraction>[0-9]{1,8}))?(?P<unit>btc|sat)", re.ASCII)
-_RATE = re.compile(r"(?P<whole>[0-9]{1,7})(?:\.(?P<fraction>[0-9]{1,3}))?", re.ASCII)
+# Digits are written [0-9]: \d would take those of other scripts too.
+_AMOUNT = re.compile(r"(?P<whole>[0-9]{1,16})(?:\.(?P<fraction>[0-9]{1,8}))?(?P<unit>btc|sat)")
+_BARE_NUMBER = re.compile(r"[0-9]{1,16}(?:\.[0-9]{0,16})?")
+_RATE = re.compile(r"(?P<whole>[0-9]{1,7})(?:\.(?P<fraction>[0-9]{1,3}))?")
 
 
 def sats(value: int) -> Sats:
@@ -57,7 +59,7 @@ def parse_amount(text: str) -> Sats:
     """
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        if re.fullmatch(r"[0-9.]+", text):
+        if _BARE_NUMBER.fullmatch(text):
             raise UsageError(
                 Code.AMOUNT_UNIT_MISSING,
                 f"amount `{text}` has no unit",
@@ -87,6 +89,10 @@ def format_btc(value: int) -> str:
     return f"{sign}{whole}.{fraction:08d}"
 
 
+_MAX_RATE = MAX_MONEY * 1000
+"""What all bitcoin paid over one virtual byte would be: absurd, but a review must be able to say so."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class FeeRate:
     """A fee rate in whole satoshis per 1,000 virtual bytes."""
@@ -94,7 +100,11 @@ class FeeRate:
     sat_kvb: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.sat_kvb <= MAX_MONEY:
+        if isinstance(self.sat_kvb, bool) or not isinstance(self.sat_kvb, int):
+            raise InvalidInput(
+                Code.AMOUNT_NOT_INTEGER, "a fee rate is not a whole number of sat/kvB", advice="Give whole sat/kvB."
+            )
+        if not 0 <= self.sat_kvb <= _MAX_RATE:
             raise InvalidInput(
                 Code.AMOUNT_OUT_OF_RANGE, "a fee rate is out of range", advice="Give the rate in sat/vB."
             )
@@ -113,7 +123,7 @@ class FeeRate:
 
     @classmethod
     def of(cls, fee: Sats, vsize: int) -> "FeeRate":
-        """Return the rate that `fee` satoshis pay over `vsize` virtual bytes, rounded down."""
+        """Return the rate that `fee` satoshis pay over `vsize` virtual bytes, rounded down. `vsize` is at least 1."""
         return cls(fee * 1000 // vsize)
 
     def fee_for(self, vsize: int) -> Sats:
