@@ -105,13 +105,7 @@ def finalize(
     finalized = finalize_file(read_psbt(file), vault, Terms(terms).context(vault.network))
     if not finalized.kernel_verified:
         session.talk("libbitcoinkernel is missing on this Python: its opinion on the scripts was not asked")
-    raw: bytes | None = None
-    text = finalized.transaction.serialize().hex() + "\n"
-    if output == STDIO:
-        raw = text.encode()
-    else:
-        content = finalized.psbt.serialize() if output.endswith(".psbt") else text.encode()
-        atomic.create_file(Path(output), content)
+    raw = _write_final(output, finalized)
     return Answer(_finalized_json(finalized, output), lambda: _finalized_lines(finalized, output), raw=raw)
 
 
@@ -138,6 +132,15 @@ def _write(output: str, written: Psbt) -> bytes | None:
     if output == STDIO:
         return f"{written.to_base64()}\n".encode()
     atomic.create_file(Path(output), written.serialize())
+    return None
+
+
+def _write_final(output: str, finalized: Finalized) -> bytes | None:
+    """Write the transaction in hex, or the PSBT to a name that ends in .psbt, or return the hex for stdout."""
+    text = f"{finalized.transaction.serialize().hex()}\n".encode()
+    if output == STDIO:
+        return text
+    atomic.create_file(Path(output), finalized.psbt.serialize() if output.endswith(".psbt") else text)
     return None
 
 

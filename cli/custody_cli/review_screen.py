@@ -139,7 +139,8 @@ def _verdict_lines(review: Review) -> Iterator[Line]:
         )
         style = Style.CARE
     else:
-        text = "VERDICT CLEAN. No check failed. Compare every address with the payee's own statement, then sign."
+        step = "finalize" if review.signing.is_complete else "sign"
+        text = f"VERDICT CLEAN. No check failed. Compare every address with the payee's own statement, then {step}."
         style = Style.GOOD
     for line in _wrapped(text, indent=_LABEL):
         yield Styled(line, style)

@@ -53,14 +53,15 @@ def missing_from_change(where: str, output: PsbtOutput, script: DerivedScript, v
     """Warn where devices can't recognise change, and show it as a payment."""
     if script.branch != 1:
         return ()
-    absent = [f"key origins of {name}" for name in unlabelled_cosigners(output.derivations, script, vault)]
+    names = unlabelled_cosigners(output.derivations, script, vault)
+    absent = [f"key origins of {', '.join(names)}"] if names else []
     if output.witness_script is None:
         absent.append("witness script")
     if script.redeem_script is not None and output.redeem_script is None:
         absent.append("redeem script")
     if not absent:
         return ()
-    message = f"change metadata is missing: {', '.join(absent)}"
+    message = f"change metadata is missing: {'; '.join(absent)}"
     return (missing_metadata(Code.CHANGE_METADATA_MISSING, where, message),)
 
 

@@ -264,3 +264,28 @@ def test_what_is_no_psbt_has_no_verdict(tmp_path: Path) -> None:
     for junk in (b"", b"junk", payment(VAULT).serialize() + b"\x00", payment(VAULT).serialize()[:-1]):
         result = run_review(tmp_path, junk, VAULT)
         assert (result.exit_code, result.stdout) == (6, "")
+
+
+def test_a66_the_review_shows_what_the_bytes_say(tmp_path: Path) -> None:
+    psbt = payment(VAULT)
+    answer = run_review(tmp_path, psbt, VAULT).json
+    assert answer["unsigned_txid"] == psbt.unsigned_transaction().txid
+    paid = [script_of(output["address"], Network.REGTEST) for output in answer["outputs"]]
+    assert paid == [output.script_pubkey for output in psbt.unsigned_transaction().outputs]
+
+
+def test_a68_files_are_read_once(tmp_path: Path) -> None:
+    """Standard input can be read only once: whatever is judged is what is finalized."""
+    signed = sign(sign(payment(VAULT), VAULT, 1), VAULT, 2)
+    _, vault_path = write_files(tmp_path, signed, VAULT)
+    result = run(["psbt", "finalize", "-", "--vault-file", vault_path, "--json"], signed.serialize())
+    assert result.exit_code == 0, result.stderr
+    assert result.json["unsigned_txid"] == signed.unsigned_txid
+
+
+def test_a68_a_link_that_could_be_retargeted_is_not_followed(tmp_path: Path) -> None:
+    psbt_path, vault_path = write_files(tmp_path, payment(VAULT), VAULT)
+    link = tmp_path / "link.psbt"
+    link.symlink_to(psbt_path)
+    result = run(["psbt", "review", link, "--vault-file", vault_path, "--json"])
+    assert (result.exit_code, result.stdout) == (6, "")
