@@ -59,7 +59,7 @@ def read_wallet(rpc: JsonRpc, scripts: frozenset[bytes]) -> WalletView:
     coins = _unspent_of(described, scripts)
     listed = _listed_outpoints(rpc, scripts)
     ours = {coin.outpoint for coin in coins}
-    return WalletView(described, coins, len(ours ^ listed))
+    return WalletView(described, coins, len((ours ^ listed) - _locked_outpoints(rpc)))
 
 
 def _places(rpc: JsonRpc) -> dict[str, _Place]:
@@ -173,3 +173,9 @@ def _listed_outpoints(rpc: JsonRpc, scripts: frozenset[bytes]) -> set[OutPoint]:
         if as_bytes(entry.get("scriptPubKey"), "listunspent") in scripts:
             found.add(as_outpoint(entry, "listunspent"))
     return found
+
+
+def _locked_outpoints(rpc: JsonRpc) -> set[OutPoint]:
+    # Someone's `lockunspent` on the node takes a coin out of its list, not out of the chain.
+    method = "listlockunspent"
+    return {as_outpoint(as_object(value, method), method) for value in as_list(rpc.call(method), method)}
