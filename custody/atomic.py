@@ -77,6 +77,12 @@ def read_file(path: Path, *, max_bytes: int) -> bytes:
         return _read_all(file, path, max_bytes)
 
 
+def read_start(path: Path, length: int) -> bytes:
+    """Read the first `length` bytes of a plain file, or all of it where it is shorter; errors as `read_file`."""
+    with _opened(path) as file:
+        return os.pread(file, length, 0)
+
+
 def read_private_file(path: Path, *, max_bytes: int) -> bytes:
     """Read a plain file that only its owner may read or write (mode 0600 or less).
 
