@@ -6,16 +6,17 @@ nobody announced. An outflow is explained by a proposal of ours, by somebody's a
 as accepted prior history; any other is UNEXPLAINED_OUTFLOW.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from custody.audit.journal_fields import altered
 from custody.audit.proposal_state import holders_of_coins, reserved_change_indexes
-from custody.audit.state import SeenTransaction, State
+from custody.audit.state import PriorHistory, SeenTransaction, State
 from custody.bitcoin.amount import Sats, sum_sats
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.transaction import OutPoint
-from custody.spend.psbt_builder import final_txid
+from custody.codes import Code
+from custody.errors import Conflict
 from custody.spend.utxo import Coin
 from custody.vault.vault import Vault
 
@@ -85,7 +86,7 @@ def known_outputs(state: State) -> Mapping[OutPoint, OwnOutput]:
 def owned_coins(state: State) -> tuple[Coin, ...]:
     """Return the coins, in the order of their blocks and outpoints; one spent in a block is none."""
     outputs = known_outputs(state)
-    spenders = {spent.outpoint: seen for seen in state.transactions.values() for spent in seen.inputs}
+    spenders = _spenders(state)
     holders = holders_of_coins(state)
     uses = _uses(outputs)
     announced = {issued.index for issued in state.issued}
@@ -143,7 +144,7 @@ def last_used_index(state: State) -> int:
 
 def outflows(state: State) -> tuple[Outflow, ...]:
     """Return every known transaction that spends coins of ours, blocks first."""
-    explained_by = {final_txid(record.psbt): record.proposal_id for record in state.proposals.values()}
+    explained_by = {record.final_txid: record.proposal_id for record in state.proposals.values()}
     prior_accepted = state.prior_history is not None
     return tuple(
         Outflow(
@@ -166,6 +167,30 @@ def prior_outflows(state: State) -> tuple[Outflow, ...]:
     return tuple(one for one in unexplained_outflows(state) if one.transaction.before_first_complete_sync)
 
 
+def prior_total(state: State) -> PriorHistory:
+    """Return count and sum of the prior outflows: what a person is shown once and accepts, or not."""
+    prior = prior_outflows(state)
+    return PriorHistory(len(prior), sum_sats(max(0, one.left_us) for one in prior))
+
+
+def require_unspent(state: State, outpoints: Iterable[OutPoint]) -> None:
+    """Demand that each outpoint is a coin of ours that no block spends.
+
+    Raises:
+        Conflict: COIN_SPENT, or COIN_UNKNOWN for an output that was never ours.
+    """
+    unspent = {coin.outpoint for coin in owned_coins(state)}
+    known = known_outputs(state)
+    for outpoint in outpoints:
+        if outpoint not in unspent:
+            is_known = outpoint in known
+            raise Conflict(
+                Code.COIN_SPENT if is_known else Code.COIN_UNKNOWN,
+                f"coin `{outpoint}` {'is spent' if is_known else 'is not known as one of the vault'}",
+                advice="Run `coins sync`, then `coins list`, and copy the outpoint from there.",
+            )
+
+
 def coins_of(state: State, vault: Vault) -> tuple[Coin, ...]:
     """Return the coins after deriving each one's script again: what a journal claims as ours must be ours.
 
@@ -178,6 +203,15 @@ def coins_of(state: State, vault: Vault) -> tuple[Coin, ...]:
         if deriver.at(coin.branch, coin.index).script_pubkey != coin.script_pubkey:
             raise altered(f"coin {coin.outpoint} is journalled at a place that the vault does not derive")
     return coins
+
+
+def _spenders(state: State) -> dict[OutPoint, SeenTransaction]:
+    """Return who spends each coin; a transaction in a block counts before one in a mempool."""
+    spenders: dict[OutPoint, SeenTransaction] = {}
+    for seen in sorted(state.transactions.values(), key=_chain_order):
+        for spent in seen.inputs:
+            spenders.setdefault(spent.outpoint, seen)
+    return spenders
 
 
 def _uses(outputs: Mapping[OutPoint, OwnOutput]) -> dict[tuple[int, int], list[OutPoint]]:

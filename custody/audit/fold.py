@@ -2,37 +2,41 @@
 
 A kind that this version does not know is UPGRADE_NEEDED on an intact journal; a body that
 could not have been written here, or that contradicts what stands before it, is
-JOURNAL_ALTERED. The chain between entries is checked elsewhere (`journal.py`).
+JOURNAL_ALTERED. The chain between entries is checked elsewhere (`journal.py`), signatures
+and scripts by whoever relies on them.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
+from custody.audit.chain_view import prior_total
 from custody.audit.fold_chain import apply_observation
 from custody.audit.fold_proposals import PROPOSAL_KINDS, apply_proposal_event
 from custody.audit.journal import Entry
 from custody.audit.journal_fields import altered
 from custody.audit.state import IssuedAddress, PriorHistory, State
-from custody.bitcoin.network import Network
+from custody.audit.state_builder import StateBuilder
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
-from custody.errors import CustodyError, InvalidInput, JsonValue, UpgradeNeeded
+from custody.errors import Altered, CustodyError, JsonValue, UpgradeNeeded
 from custody.spend.document import (
     boolean_of,
     fields_of,
     hash_of,
     integer_of,
     list_of,
+    malformed,
     optional_of,
     outpoint_of,
     sats_of,
     text_of,
 )
 from custody.spend.labels import LabelRecord
+from custody.vault.vault import Vault
 
 ADOPTED = "vault_adopted"
 
-Step = Callable[[State, Entry], State]
+Step = Callable[[StateBuilder, Entry], None]
 
 
 def fold(entries: Sequence[Entry]) -> State:
@@ -44,59 +48,66 @@ def fold(entries: Sequence[Entry]) -> State:
     """
     if not entries:
         raise altered("the journal is empty: it adopts no vault")
-    state = _within(entries[0], lambda: _adopted(entries[0]))
-    for entry in entries[1:]:
-        state = apply_entry(state, entry)
-    return state
+    with _within(entries[0]):
+        state = _adopted(entries[0])
+    return _folded(state, entries[1:])
 
 
-def apply_entry(state: State, entry: Entry) -> State:
-    """Return the state after one more entry."""
-    if entry.kind in PROPOSAL_KINDS:
-        return _within(entry, lambda: apply_proposal_event(state, entry))
-    step = _STEPS.get(entry.kind)
-    if step is None:
-        raise UpgradeNeeded(
-            Code.UPGRADE_NEEDED,
-            f"entry:{entry.seq}: this version does not know the kind `{entry.kind}`",
-            advice="Use a newer version of this program; the journal itself is intact.",
-            details={"seq": entry.seq, "kind": entry.kind},
-        )
-    return _within(entry, lambda: step(state, entry))
+def fold_more(state: State, entries: Iterable[Entry]) -> State:
+    """Return the state after further entries; `state` stays as it is. Raises as `fold`."""
+    return _folded(StateBuilder.of(state), entries)
 
 
-def _within(entry: Entry, work: Callable[[], State]) -> State:
-    """Run one step; whatever is wrong in a body becomes JOURNAL_ALTERED with its position."""
+def _folded(state: StateBuilder, entries: Iterable[Entry]) -> State:
+    for entry in entries:
+        step = apply_proposal_event if entry.kind in PROPOSAL_KINDS else _STEPS.get(entry.kind)
+        if step is None:
+            raise _unknown_kind(entry)
+        with _within(entry):
+            step(state, entry)
+        state.head_seq = entry.seq
+    return state.freeze()
+
+
+@contextmanager
+def _within(entry: Entry) -> Iterator[None]:
+    """Whatever is wrong in a body becomes JOURNAL_ALTERED with the entry's position."""
     try:
-        return work()
+        yield
     except UpgradeNeeded:
         raise
-    except InvalidInput as error:
-        raise altered(f"entry:{entry.seq}: {error.message}", seq=entry.seq) from error
     except CustodyError as error:
+        if isinstance(error, Altered) and error.details.get("seq") == entry.seq:
+            raise
         raise altered(f"entry:{entry.seq}: {error.message}", seq=entry.seq) from error
 
 
-def _adopted(entry: Entry) -> State:
-    if entry.kind != ADOPTED:
-        raise altered(f"entry:{entry.seq}: the first entry adopts no vault")
-    body = fields_of(entry.body, "the body", ("document", "vault_id", "ungoverned"))
-    document = body["document"]
-    if not isinstance(document, dict):
-        raise altered(f"entry:{entry.seq}: the vault document is no object")
-    return State(
-        vault_document=document,
-        vault_id=hash_of(body["vault_id"], "vault_id"),
-        network=Network(text_of(document.get("network"), "network")),
-        ungoverned=boolean_of(body["ungoverned"], "ungoverned"),
+def _unknown_kind(entry: Entry) -> UpgradeNeeded:
+    return UpgradeNeeded(
+        Code.UPGRADE_NEEDED,
+        f"entry:{entry.seq}: this version does not know the kind `{entry.kind}`",
+        advice="Use a newer version of this program; the journal itself is intact.",
+        details={"seq": entry.seq, "kind": entry.kind},
     )
 
 
-def _adopted_again(state: State, entry: Entry) -> State:
-    raise altered(f"entry:{entry.seq}: a second vault is adopted after `{state.vault_id}`")
+def _adopted(entry: Entry) -> StateBuilder:
+    if entry.kind != ADOPTED:
+        raise malformed("the first entry adopts no vault")
+    body = fields_of(entry.body, "the body", ("document", "vault_id", "ungoverned"))
+    document = body["document"]
+    vault = Vault.from_document(document)
+    if not isinstance(document, dict) or vault.vault_id != body["vault_id"]:
+        raise malformed("the vault document is not that of the vault_id beside it")
+    ungoverned = boolean_of(body["ungoverned"], "ungoverned")
+    return StateBuilder(document, vault.vault_id, vault.network, ungoverned, head_seq=entry.seq)
 
 
-def _issued(state: State, entry: Entry) -> State:
+def _adopted_again(state: StateBuilder, _entry: Entry) -> None:
+    raise malformed(f"a second vault is adopted after `{state.vault_id}`")
+
+
+def _issued(state: StateBuilder, entry: Entry) -> None:
     body = fields_of(entry.body, "the body", ("branch", "index", "address", "label"))
     issued = IssuedAddress(
         index=integer_of(body["index"], "index"),
@@ -104,12 +115,12 @@ def _issued(state: State, entry: Entry) -> State:
         label=optional_of(text_of, body["label"], "label"),
         seq=entry.seq,
     )
-    if body["branch"] != "receive" or any(known.index == issued.index for known in state.issued):
-        raise altered(f"entry:{entry.seq}: the address at index {issued.index} was handed out before")
-    return replace(state, issued=(*state.issued, issued))
+    if body["branch"] != "receive" or issued.index in state.issued:
+        raise malformed(f"the address at index {issued.index} was handed out before, or on another branch")
+    state.issued[issued.index] = issued
 
 
-def _labelled(state: State, entry: Entry) -> State:
+def _labelled(state: StateBuilder, entry: Entry) -> None:
     body = fields_of(entry.body, "the body", ("type", "ref", "label", "origin", "spendable"), ("line",))
     record = LabelRecord(
         type=text_of(body["type"], "type"),
@@ -119,32 +130,34 @@ def _labelled(state: State, entry: Entry) -> State:
         spendable=optional_of(boolean_of, body["spendable"], "spendable"),
         line=optional_of(text_of, body.get("line"), "line"),
     )
-    return replace(state, labels={**state.labels, (record.type, record.ref): record})
+    state.labels[record.type, record.ref] = record
 
 
-def _frozen(state: State, entry: Entry) -> State:
-    return replace(state, frozen=state.frozen | _outpoints(entry))
+def _frozen(state: StateBuilder, entry: Entry) -> None:
+    state.frozen |= _outpoints(entry)
 
 
-def _unfrozen(state: State, entry: Entry) -> State:
-    return replace(state, frozen=state.frozen - _outpoints(entry))
+def _unfrozen(state: StateBuilder, entry: Entry) -> None:
+    state.frozen -= _outpoints(entry)
 
 
-def _outpoints(entry: Entry) -> frozenset[OutPoint]:
+def _outpoints(entry: Entry) -> set[OutPoint]:
     body = fields_of(entry.body, "the body", ("outpoints", "reason"))
     optional_of(text_of, body["reason"], "reason")
-    return frozenset(list_of(outpoint_of, body["outpoints"], "outpoints"))
+    return set(list_of(outpoint_of, body["outpoints"], "outpoints"))
 
 
-def _accepted(state: State, entry: Entry) -> State:
+def _accepted(state: StateBuilder, entry: Entry) -> None:
     body = fields_of(entry.body, "the body", ("outpoints", "txids", "prior_history", "reason"))
+    optional_of(text_of, body["reason"], "reason")
     prior = optional_of(_prior_of, body["prior_history"], "prior_history")
-    return replace(
-        state,
-        taken_in=state.taken_in | frozenset(list_of(outpoint_of, body["outpoints"], "outpoints")),
-        explained=state.explained | frozenset(list_of(hash_of, body["txids"], "txids")),
-        prior_history=prior or state.prior_history,
-    )
+    if prior is not None:
+        # Accepted as shown: not before it was all seen, and not another count or sum.
+        if not state.has_complete_sync or prior != prior_total(state.freeze()):
+            raise malformed("prior history is accepted with another count or sum than it has")
+        state.prior_history = prior
+    state.taken_in.update(list_of(outpoint_of, body["outpoints"], "outpoints"))
+    state.explained.update(list_of(hash_of, body["txids"], "txids"))
 
 
 def _prior_of(value: JsonValue, what: str) -> PriorHistory:

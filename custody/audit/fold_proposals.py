@@ -10,7 +10,8 @@ import binascii
 from dataclasses import replace
 
 from custody.audit.journal import Entry
-from custody.audit.state import ProposalRecord, RecordedSignature, State
+from custody.audit.state import ProposalRecord, RecordedSignature
+from custody.audit.state_builder import StateBuilder
 from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.transaction import Transaction
 from custody.errors import InvalidInput, JsonValue
@@ -42,8 +43,8 @@ PROPOSAL_KINDS = frozenset({DRAFTED, LEFT, SIGNED, ACKNOWLEDGED, FINALIZED, BROA
 _WAYS_OUT = ("draft", "export", "sign")
 
 
-def apply_proposal_event(state: State, entry: Entry) -> State:
-    """Return the state after one entry of a proposal."""
+def apply_proposal_event(state: StateBuilder, entry: Entry) -> None:
+    """Apply one entry of a proposal."""
     if entry.kind == DRAFTED:
         record = _drafted(state, entry)
     else:
@@ -51,11 +52,11 @@ def apply_proposal_event(state: State, entry: Entry) -> State:
         known = state.proposals.get(proposal_id)
         if known is None:
             raise malformed(f"proposal `{proposal_id}` was never drafted")
-        record = _STEPS[entry.kind](known, entry.body)
-    return replace(state, proposals={**state.proposals, record.proposal_id: record})
+        record = _STEPS[entry.kind](known, entry)
+    state.proposals[record.proposal_id] = record
 
 
-def _drafted(state: State, entry: Entry) -> ProposalRecord:
+def _drafted(state: StateBuilder, entry: Entry) -> ProposalRecord:
     body = fields_of(entry.body, "the body", ("proposal_id", "proposal", "psbt", "acknowledged", "second_payment"))
     proposal = Proposal.from_document(body["proposal"])
     psbt = Psbt.parse(_base64_of(body["psbt"]))
@@ -72,17 +73,21 @@ def _drafted(state: State, entry: Entry) -> ProposalRecord:
     return ProposalRecord(proposal, psbt, entry.seq, entry.time, acknowledged=acknowledged)
 
 
-def _left(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
-    found = fields_of(body, "the body", ("proposal_id", "how"))
+def _left(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+    found = fields_of(entry.body, "the body", ("proposal_id", "how"))
     if found["how"] not in _WAYS_OUT:
         raise malformed("a proposal left in an unknown way")
     return replace(record, has_left=True)
 
 
-def _signed(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
-    found = fields_of(body, "the body", ("proposal_id", "source", "signatures"))
-    text_of(found["source"], "source")
-    added = list_of(_signature_of, found["signatures"], "signatures")
+def _signed(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+    found = fields_of(entry.body, "the body", ("proposal_id", "source", "signatures"))
+    source = text_of(found["source"], "source")
+
+    def read(value: JsonValue, _what: str) -> RecordedSignature:
+        return _signature_of(value, source, entry.time)
+
+    added = list_of(read, found["signatures"], "signatures")
     known = {(one.input_index, one.public_key) for one in record.signatures}
     for one in added:
         if one.input_index >= len(record.proposal.inputs) or (one.input_index, one.public_key) in known:
@@ -91,44 +96,46 @@ def _signed(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecor
     return replace(record, signatures=(*record.signatures, *added), has_left=True)
 
 
-def _signature_of(value: JsonValue, what: str) -> RecordedSignature:
-    found = fields_of(value, what, ("input", "public_key", "signature"))
+def _signature_of(value: JsonValue, source: str, time: str) -> RecordedSignature:
+    found = fields_of(value, "a signature", ("input", "public_key", "signature"))
     return RecordedSignature(
         input_index=integer_of(found["input"], "input"),
         public_key=hex_of(found["public_key"], "public_key"),
         signature=hex_of(found["signature"], "signature"),
+        source=source,
+        time=time,
     )
 
 
-def _acknowledged(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
-    found = fields_of(body, "the body", ("proposal_id", "step", "items"))
+def _acknowledged(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+    found = fields_of(entry.body, "the body", ("proposal_id", "step", "items"))
     text_of(found["step"], "step")
     items = frozenset(list_of(text_of, found["items"], "items"))
     return replace(record, acknowledged=record.acknowledged | items)
 
 
-def _finalized(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
-    found = fields_of(body, "the body", ("proposal_id", "txid", "transaction"))
+def _finalized(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+    found = fields_of(entry.body, "the body", ("proposal_id", "txid", "transaction"))
     final = Transaction.parse(hex_of(found["transaction"], "transaction"))
-    if final.txid != found["txid"] or stripped_txid(final) != record.proposal.unsigned_txid:
+    if {final.txid, record.final_txid} != {found["txid"]} or stripped_txid(final) != record.proposal.unsigned_txid:
         raise malformed("a final transaction is not the proposal's")
     return replace(record, final=final)
 
 
-def _broadcast(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
-    found = fields_of(body, "the body", ("proposal_id", "txid"))
+def _broadcast(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+    found = fields_of(entry.body, "the body", ("proposal_id", "txid"))
     if record.final is None or record.final.txid != found["txid"]:
         raise malformed("a proposal was broadcast that was not finalized so")
     return replace(record, is_broadcast=True)
 
 
-def _withdrawn(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
-    optional_of(text_of, fields_of(body, "the body", ("proposal_id", "reason"))["reason"], "reason")
+def _withdrawn(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+    optional_of(text_of, fields_of(entry.body, "the body", ("proposal_id", "reason"))["reason"], "reason")
     return replace(record, withdrawn=True)
 
 
-def _rejected(record: ProposalRecord, body: dict[str, JsonValue]) -> ProposalRecord:
-    optional_of(text_of, fields_of(body, "the body", ("proposal_id", "reason"))["reason"], "reason")
+def _rejected(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+    optional_of(text_of, fields_of(entry.body, "the body", ("proposal_id", "reason"))["reason"], "reason")
     return replace(record, rejected=True)
 
 

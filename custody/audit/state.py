@@ -14,6 +14,7 @@ from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.errors import JsonValue
 from custody.spend.labels import LabelRecord
 from custody.spend.proposal import Proposal
+from custody.spend.psbt_builder import final_txid
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,10 @@ class RecordedSignature:
     public_key: bytes
     signature: bytes
     """DER with its sighash byte."""
+    source: str
+    """Where it came from: a device or a file, as told."""
+    time: str
+    """The writer's clock when it was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,11 @@ class ProposalRecord:
     is_broadcast: bool = False
     withdrawn: bool = False
     rejected: bool = False
+    final_txid: str = field(init=False)
+    """What the finished transaction is called: known before anybody signs."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "final_txid", final_txid(self.psbt))
 
     @property
     def proposal_id(self) -> str:
@@ -149,3 +159,7 @@ class State:
     """Whether a complete view was ever had, compared with the UTXO set."""
     transactions: Mapping[str, SeenTransaction] = field(default_factory=dict)
     """By txid: what the last observations have in blocks or in the mempool."""
+    prior_txids: frozenset[str] = frozenset()
+    """Every transaction that was known by the first complete sync, vanished ones included."""
+    head_seq: int = 0
+    """Position of the newest entry folded."""

@@ -8,7 +8,7 @@ are judged elsewhere.
 """
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TypeVar
 
@@ -105,6 +105,7 @@ class Proposal:
     replaces: str | None = None
     """proposal_id of the proposal whose coins this one takes over."""
     replaces_txid: str | None = None
+    _id: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if _NONCE.fullmatch(self.nonce) is None:
@@ -125,7 +126,10 @@ class Proposal:
     @property
     def proposal_id(self) -> str:
         """SHA-256 (hex) of the canonical document."""
-        return digest(self.to_document())
+        # Computed once: it follows from fields that never change.
+        if self._id is None:
+            object.__setattr__(self, "_id", digest(self.to_document()))
+        return self._id or ""
 
     @property
     def unsigned_txid(self) -> str:
@@ -195,7 +199,7 @@ class Proposal:
         )
 
 
-_KEYS = frozenset(field.name for field in fields(Proposal)) - {"fee", "fee_rate"} | {
+_KEYS = frozenset(one.name for one in fields(Proposal)) - {"fee", "fee_rate", "_id"} | {
     "format",
     "fee_sats",
     "fee_rate_sat_kvb",

@@ -1,0 +1,92 @@
+"""A `State` while it is being folded: the same fields, mutable, so that a fold stays linear.
+
+Nobody but the fold holds one. A step that raises leaves it half done; it is thrown away then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from custody.audit.state import (
+    IssuedAddress,
+    PriorHistory,
+    ProposalRecord,
+    SeenTip,
+    SeenTransaction,
+    State,
+)
+from custody.bitcoin.network import Network
+from custody.bitcoin.transaction import OutPoint
+from custody.errors import JsonValue
+from custody.spend.labels import LabelRecord
+
+
+@dataclass(slots=True)
+class StateBuilder:
+    """Fields as in `State`."""
+
+    vault_document: Mapping[str, JsonValue]
+    vault_id: str
+    network: Network
+    ungoverned: bool
+    issued: dict[int, IssuedAddress] = field(default_factory=dict)
+    """By index."""
+    labels: dict[tuple[str, str], LabelRecord] = field(default_factory=dict)
+    frozen: set[OutPoint] = field(default_factory=set)
+    taken_in: set[OutPoint] = field(default_factory=set)
+    explained: set[str] = field(default_factory=set)
+    prior_history: PriorHistory | None = None
+    proposals: dict[str, ProposalRecord] = field(default_factory=dict)
+    tip: SeenTip | None = None
+    is_complete: bool = False
+    incomplete: tuple[str, ...] = ()
+    has_complete_sync: bool = False
+    transactions: dict[str, SeenTransaction] = field(default_factory=dict)
+    prior_txids: set[str] = field(default_factory=set)
+    head_seq: int = 0
+
+    @classmethod
+    def of(cls, state: State) -> "StateBuilder":
+        """Return a builder that starts from `state` and leaves it untouched."""
+        return cls(
+            vault_document=state.vault_document,
+            vault_id=state.vault_id,
+            network=state.network,
+            ungoverned=state.ungoverned,
+            issued={one.index: one for one in state.issued},
+            labels=dict(state.labels),
+            frozen=set(state.frozen),
+            taken_in=set(state.taken_in),
+            explained=set(state.explained),
+            prior_history=state.prior_history,
+            proposals=dict(state.proposals),
+            tip=state.tip,
+            is_complete=state.is_complete,
+            incomplete=state.incomplete,
+            has_complete_sync=state.has_complete_sync,
+            transactions=dict(state.transactions),
+            prior_txids=set(state.prior_txids),
+            head_seq=state.head_seq,
+        )
+
+    def freeze(self) -> State:
+        """Return the state so far."""
+        return State(
+            vault_document=self.vault_document,
+            vault_id=self.vault_id,
+            network=self.network,
+            ungoverned=self.ungoverned,
+            issued=tuple(self.issued.values()),
+            labels=dict(self.labels),
+            frozen=frozenset(self.frozen),
+            taken_in=frozenset(self.taken_in),
+            explained=frozenset(self.explained),
+            prior_history=self.prior_history,
+            proposals=dict(self.proposals),
+            tip=self.tip,
+            is_complete=self.is_complete,
+            incomplete=self.incomplete,
+            has_complete_sync=self.has_complete_sync,
+            transactions=dict(self.transactions),
+            prior_txids=frozenset(self.prior_txids),
+            head_seq=self.head_seq,
+        )
