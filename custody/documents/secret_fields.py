@@ -31,6 +31,8 @@ _MAX_HEX = 130
 _CONTEXT = 60
 _HEX = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{31,}")
 _HEX_GROUPS = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2,8}[ :-]){4,}[0-9A-Fa-f]{2,8}(?![0-9A-Za-z])")
+_ANY_MARK = ("seed", "secret", "priv", "prv", "secexp", "entropy", "mnemonic", "master", "key", "root", "wif", "phrase")
+"""One of these stands in every text that the patterns below could match."""
 _ANY_SIGNAL = re.compile(r"(?i:seed|secret|pr[iv]|entropy|mnemonic|master|key|root|wif|xp)")
 _LABEL_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _END_OF_REMARK = re.compile(r"[\n,;.}\"'\])]")
@@ -42,6 +44,9 @@ _FIELD = re.compile(
 
 def find_named_secret(text: str) -> SecretKind | None:
     """Return the kind of secret that its surroundings in `text` give away, else None. Linear in its length."""
+    lowered = text.lower()
+    if not any(mark in lowered for mark in _ANY_MARK):
+        return None
     if _FIELD.search(text) is not None:
         return SecretKind.WALLET_FIELD
     return find_named_hex(text)

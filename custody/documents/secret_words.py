@@ -17,6 +17,9 @@ _BESIDE_WORDS = frozenset(("st", "nd", "rd", "th", "no", "br", "li", "td", "tr")
 """Endings of ordinals and list markup that may stand between the words of a phrase."""
 _ESCAPED_BREAK = re.compile(r"\\[nrt]")
 
+_JSON_WORDS = frozenset(("true", "false"))
+"""Words of the list that a document may well repeat."""
+
 _MNEMONIC_RUN = 11
 """Words of the list in a row, one stranger among them allowed: the shortest phrase has twelve."""
 _SHARE_RUN = 19
@@ -84,8 +87,9 @@ def _looks_drawn(words: list[str], length: int) -> bool:
     """Whether `length` of the words look drawn at random, or are one word again and again as in test phrases."""
     for start in range(len(words) - length + 1):
         window = words[start : start + length]
-        distinct = len(set(window))
-        if distinct * 11 >= length * 8 or (distinct <= 2 and window.count(window[1]) >= length - 1):
+        if len(set(window)) * 11 >= length * 8:
+            return True
+        if window[1] not in _JSON_WORDS and window.count(window[1]) >= length - 1:
             return True
     return False
 
