@@ -175,9 +175,15 @@ class DeviceDisplay:
 class SigningDevice(Protocol):
     """Something that signs a PSBT with one cosigner's key."""
 
-    name: str
-    fingerprint: bytes
-    """Master key fingerprint, four bytes."""
+    @property
+    def name(self) -> str:
+        """What the device is called on screen."""
+        ...
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Master key fingerprint, four bytes."""
+        ...
 
     def sign(self, psbt: bytes) -> bytes:
         """Return the PSBT (version 0 bytes) with this device's signatures added.

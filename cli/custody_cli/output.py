@@ -41,13 +41,15 @@ class Styled:
 
 
 Line: TypeAlias = str | Styled
+AnswerValue: TypeAlias = "bool | int | str | Decimal | Sequence[AnswerValue] | Mapping[str, AnswerValue] | None"
+"""What an answer's JSON is made of: JSON without floats, and exact decimals that are printed as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command found out. Exactly one of its forms is printed, on stdout."""
 
-    json: "Mapping[str, JsonValue | Decimal]"
+    json: "Mapping[str, AnswerValue]"
     """A Decimal (a fee rate to read, never an amount) is printed as a JSON number."""
     text: Callable[[], Iterable[Line]]
     """Called only when text is wanted."""

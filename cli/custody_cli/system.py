@@ -3,6 +3,11 @@
 import secrets
 import time
 
+from custody.workflow.office import Surroundings
+from custody_cli.session import Session
+
+_POLL_S = 5
+
 
 class SystemClock:
     """A `custody.ports.Clock`."""
@@ -18,3 +23,13 @@ class SystemNonces:
     def nonce(self) -> str:
         """Return 32 lower-case hex characters."""
         return secrets.token_hex(16)
+
+
+def surroundings_of(session: Session) -> Surroundings:
+    """Return the machine's clock and randomness, and who says that they act."""
+    return Surroundings(SystemClock(), SystemNonces(), session.actor)
+
+
+def wait_a_while() -> None:
+    """Pause between two looks at the chain."""
+    time.sleep(_POLL_S)

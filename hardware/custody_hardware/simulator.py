@@ -214,8 +214,6 @@ def _is_own(output: PsbtOutput, deriver: ScriptDeriver) -> bool:
     return place is not None and deriver.at(*place).script_pubkey == output.script_pubkey
 
 
-def _merged(
-    present: tuple[PartialSignature, ...], added: tuple[PartialSignature, ...]
-) -> tuple[PartialSignature, ...]:
+def _merged(present: tuple[PartialSignature, ...], added: tuple[PartialSignature, ...]) -> tuple[PartialSignature, ...]:
     known = {item.public_key for item in present}
     return (*present, *(item for item in added if item.public_key not in known))

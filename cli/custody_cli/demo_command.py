@@ -1,0 +1,261 @@
+"""`custody demo`: a 3-of-5 reserve from end to end, by the very commands that an officer types.
+
+Everything happens in a new folder on the embedded regtest chain: no server, no network, no
+coin of value. Each step prints the command and what it answers; the steps that a command
+can't do (mining, tampering) are done here and said. Any surprise ends the demo with its
+error: what is printed at the end was seen.
+"""
+
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from custody import atomic
+from custody.bitcoin import kernel
+from custody.bitcoin.address import address_of, script_of
+from custody.bitcoin.amount import format_btc
+from custody.bitcoin.descriptor import ScriptType
+from custody.bitcoin.hashing import sha256
+from custody.bitcoin.network import Network
+from custody.bitcoin.psbt import Psbt
+from custody.chain.embedded import EmbeddedBackend
+from custody.codes import Code
+from custody.errors import ChainUnavailable, CheckFailed
+from custody.workflow.office import open_office
+from custody.workflow.sync_coins import watch_request
+from custody.workspace.layout import Workspace
+from custody_cli.options import CustodyCommand, examples
+from custody_cli.output import Answer, Style, Styled, print_lines
+from custody_cli.session import Session
+
+NAMES = ("treasury", "ministry", "central-bank", "auditor-general", "escrow")
+_SIGNERS = (3, 1, 5)
+_START_TIME = 1_767_225_600
+"""Block time of the first demo block, 2026-01-01: a fixed date, so that each demo is like the last."""
+_WINDOW = 200
+
+
+@click.command(
+    cls=CustodyCommand,
+    epilog=examples("custody demo", "custody demo --keep my-first-vault"),
+)
+@click.option("--keep", metavar="DIR", help="Make the demo's workspace there and leave it; DIR must not exist.")
+@click.pass_obj
+def demo(session: Session, keep: str | None) -> Answer:
+    """Watch a 3-of-5 reserve work on a chain of its own: fund, draft, review, sign, refuse, broadcast, recount."""
+    if not kernel.is_available():
+        raise ChainUnavailable(
+            Code.COMPONENT_MISSING,
+            "the demo needs libbitcoinkernel, which this Python lacks (py-bitcoinkernel has no wheel for 3.14)",
+            advice="Run the demo with Python 3.11, 3.12 or 3.13; all else works on this one with a node.",
+        )
+    with contextlib.ExitStack() as stack:
+        if keep is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="custody-demo-"))) / "reserve"
+        else:
+            folder = Path(keep)
+        story = _Story(folder, quiet=session.as_json)
+        return story.tell()
+
+
+class _Story:
+    """The steps of the demo, in their order."""
+
+    def __init__(self, folder: Path, *, quiet: bool) -> None:
+        self._folder = folder
+        self._quiet = quiet
+
+    def tell(self) -> Answer:
+        """Run every step and return what was seen."""
+        self._create()
+        self._fund()
+        proposal_id = self._draft()
+        refused = self._tamper(proposal_id)
+        self._sign(proposal_id)
+        txid = self._broadcast(proposal_id)
+        counted = self._recount()
+        return self._ending(proposal_id, txid, refused, counted)
+
+    def _create(self) -> None:
+        from custody_hardware.simulator import simulated_key
+
+        self._say("1. A vault: five keys in five hands, any three can spend. The keys here are public test keys.")
+        keys = []
+        for number, name in enumerate(NAMES, 1):
+            text = simulated_key(number, Network.REGTEST, ScriptType.WSH_SORTEDMULTI).to_text(Network.REGTEST)
+            keys += ["--cosigner", f"{name}={text}"]
+        create = ["vault", "create", str(self._folder), "--name", "reserve", "--network", "regtest"]
+        self._run([*create, "--threshold", "3", *keys], shown="--cosigner treasury=KEY … (five of them)")
+
+    def _fund(self) -> None:
+        self._say("2. Receive. The address is derived by two engines that share no code, then handed out once.")
+        address = self._json(["address", "next", "--label", "mining pool"])["address"]
+        second = self._json(["address", "next", "--label", "donations"])["address"]
+        with self._chain() as chain:
+            chain.mine(1, script_of(str(address), Network.REGTEST), first_time=_START_TIME)
+            chain.mine(1, script_of(str(second), Network.REGTEST))
+            chain.mine(110, _nobody())
+        self._say("   (112 blocks were mined; two of them pay the vault)")
+        self._run(["coins", "sync"])
+        self._run(["coins", "list"])
+
+    def _draft(self) -> str:
+        self._say("3. Draft a payment to two destinations. Change, fee and every script are checked before it is kept.")
+        pays = ["--to", f"{_stranger(1)}=12.5btc", "--to", f"{_stranger(2)}=40btc"]
+        answer = self._run(["proposal", "draft", *pays, "--fee-rate", "5", "--reason", "grants 17 and 18"], parse=True)
+        return str(answer["proposal_id"])
+
+    def _tamper(self, proposal_id: str) -> str:
+        self._say("4. The signer's view: the PSBT and one vault file, nothing else, no network.")
+        good = self._folder / "outbox" / "payment.psbt"
+        self._run(["proposal", "export", proposal_id[:16], "-o", str(good)], silent=True)
+        vault_file = ["--vault-file", str(self._folder / "vault.yaml")]
+        self._run(["psbt", "review", str(good), *vault_file])
+        self._say("   Now a thief swaps the change for an address of theirs and keeps all labels as they were:")
+        bad = self._folder / "outbox" / "tampered.psbt"
+        atomic.create_file(bad, _with_stolen_change(Psbt.parse(atomic.read_file(good, max_bytes=1_000_000))))
+        self._run(["psbt", "review", str(bad), *vault_file], expect=3)
+        self._say("   And hands the file in as if it had been signed:")
+        self._run(["proposal", "add", str(bad)], expect=3)
+        return str(Psbt.parse(atomic.read_file(bad, max_bytes=1_000_000)).unsigned_txid)
+
+    def _sign(self, proposal_id: str) -> None:
+        self._say("5. Three of five devices sign, in any order. Each shows what it signs; each signature is verified.")
+        amount = str(self._json(["proposal", "show", proposal_id[:16]])["confirm_sats"])
+        for number in _SIGNERS:
+            command = ["proposal", "sign", proposal_id[:16], "--simulator", str(number), "--confirm-sats", amount]
+            self._run(command, only=("SIGNED", "WAITS"))
+
+    def _broadcast(self, proposal_id: str) -> str:
+        self._say("6. Finalize: our own finalizer, checked by both engines and by libbitcoinkernel. Then broadcast.")
+        amount = str(self._json(["proposal", "show", proposal_id[:16]])["confirm_sats"])
+        self._run(["proposal", "finalize", proposal_id[:16]], only=("Proposal", "txid", "SIGNED"))
+        self._run(["proposal", "broadcast", proposal_id[:16], "--confirm-sats", amount], only=("Proposal", "txid"))
+        with self._chain() as chain:
+            chain.mine(6, _nobody())
+        self._say("   (six blocks were mined)")
+        self._run(["coins", "sync"])
+        self._run(["status"])
+        answer = self._json(["proposal", "show", proposal_id[:16]])
+        _demand(answer["state"] == "confirmed", "the payment is not confirmed")
+        return str(answer["txid"])
+
+    def _recount(self) -> int:
+        self._say(
+            "7. Count again from the descriptor alone: derive every script, look into the chain's unspent outputs."
+        )
+        office = open_office(Workspace(self._folder))
+        with self._chain() as chain:
+            found = chain.scan(watch_request(office.vault, _WINDOW, _WINDOW), lambda *_: None)
+        total = sum(coin.value for coin in found.coins)
+        self._say(f"   {len(found.coins)} coin(s), {format_btc(total)} BTC at block {found.tip.height}")
+        listed = self._json(["coins", "list"])["total_sats"]
+        _demand(listed == total, "the recount differs from the journal's view")
+        self._say("   equal to what `custody coins list` says")
+        self._run(["journal", "verify"])
+        return total
+
+    def _ending(self, proposal_id: str, txid: str, refused: str, counted: int) -> Answer:
+        seen = {
+            "proposal_id": proposal_id,
+            "txid": txid,
+            "state": "confirmed",
+            "refused_unsigned_txid": refused,
+            "total_sats": counted,
+        }
+        lines = (
+            Styled(f"The payment {txid} is mined and six blocks deep.", Style.GOOD),
+            f"The tampered PSBT {refused} was refused twice.",
+            f"The reserve holds {format_btc(counted)} BTC, counted twice.",
+        )
+        return Answer(seen, lambda: lines)
+
+    def _chain(self) -> EmbeddedBackend:
+        return EmbeddedBackend(Workspace(self._folder).chain_dir / "embedded", Network.REGTEST)
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            print_lines(["", Styled(text, Style.STRONG)], sys.stdout)
+
+    def _json(self, command: Sequence[str]) -> dict[str, object]:
+        return self._run(command, silent=True, parse=True)
+
+    def _run(
+        self,
+        command: Sequence[str],
+        *,
+        expect: int = 0,
+        shown: str | None = None,
+        only: tuple[str, ...] = (),
+        silent: bool = False,
+        parse: bool = False,
+    ) -> dict[str, object]:
+        """Run a command of this program in this process, show it, and demand its exit code."""
+        arguments = list(command) if command[:2] == ["vault", "create"] else ["--vault", str(self._folder), *command]
+        if not (silent or self._quiet):
+            self._show(command, arguments, expect=expect, shown=shown, only=only)
+            if not parse:
+                return {}
+            arguments, expect = ["--vault", str(self._folder), "proposal", "show"], 0
+        code, out, err = _captured([*arguments, "--json"])
+        _demand(code == expect, f"`custody {' '.join(command[:2])}` ended with exit {code}: {err.strip()[:500]}")
+        answer: dict[str, object] = json.loads(out) if out.strip() else {}
+        return answer
+
+    def _show(
+        self, command: Sequence[str], arguments: Sequence[str], *, expect: int, shown: str | None, only: tuple[str, ...]
+    ) -> None:
+        code, out, err = _captured(arguments)
+        words = [word for word in command if not word.startswith("[")] if shown is None else [*command[:2], shown]
+        lines: list[str | Styled] = [Styled(f"$ custody {' '.join(words)}", Style.FAINT)]
+        for line in (out + err).splitlines():
+            if not only or line.startswith(only):
+                lines.append(f"  {line}")
+        if expect:
+            lines.append(Styled(f"  exit {code}: refused, as it must be", Style.BAD))
+        print_lines(lines, sys.stdout)
+        _demand(code == expect, f"`custody {' '.join(command[:2])}` ended with exit {code}, expected {expect}")
+
+
+def _captured(arguments: Sequence[str]) -> tuple[int, str, str]:
+    from custody_cli.app import execute
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = execute(arguments)
+    return code, out.getvalue(), err.getvalue()
+
+
+def _with_stolen_change(psbt: Psbt) -> bytes:
+    """Return the PSBT with its change paid to a thief, every label kept."""
+    for number, output in enumerate(psbt.outputs):
+        if output.derivations:
+            return psbt.with_output(number, replace(output, script_pubkey=_script("thief"))).serialize()
+    raise CheckFailed(Code.CHANGE_METADATA_MISSING, "the demo's payment has no change", advice="Report this as a bug.")
+
+
+def _stranger(number: int) -> str:
+    address = address_of(_script(f"payee {number}"), Network.REGTEST)
+    _demand(address is not None, "a script has no address")
+    return str(address)
+
+
+def _script(name: str) -> bytes:
+    """Return a witness script hash that nobody can spend: the hash of a sentence."""
+    return b"\x00\x20" + sha256(f"custody demo: {name}".encode())
+
+
+def _nobody() -> bytes:
+    return _script("nobody")
+
+
+def _demand(holds: bool, message: str) -> None:
+    if not holds:
+        raise CheckFailed(Code.CHAIN_DISAGREES, f"the demo stopped: {message}", advice="Report this as a bug.")

@@ -1,0 +1,348 @@
+"""`custody proposal …`: a payment from draft to broadcast, one command a step."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from custody import atomic
+from custody.audit.proposal_state import ON_CHAIN, ProposalState
+from custody.bitcoin.psbt_version import to_version
+from custody.errors import Finding
+from custody.spend.draft import Payee
+from custody.spend.payments import parse_payments
+from custody.workflow.draft_proposal import Wish, draft_payment, left_event
+from custody.workflow.finish_proposal import broadcast_proposal, end_proposal, finalize_proposal, wait_for_confirmation
+from custody.workflow.office import editing, open_office
+from custody.workflow.proposal_access import collected_psbt, find_proposal
+from custody.workflow.proposal_view import ProposalView, view_proposal
+from custody.workflow.psbt_files import read_returned
+from custody.workflow.replace_proposal import bump_inflow, bump_proposal, cancel_proposal
+from custody.workflow.sign_proposal import Added, add_returned, sign_with_device
+from custody_cli.chain_access import opened_chain
+from custody_cli.confirm import confirm_amount
+from custody_cli.loading import workspace_of
+from custody_cli.options import STDIO, NounGroup, examples, read_input
+from custody_cli.output import Answer, AnswerValue, Line, finding_lines
+from custody_cli.proposal_options import (
+    ack_option,
+    confirm_option,
+    fee_rate_option,
+    limits_of,
+    max_fee_option,
+    outpoints_of,
+    payees_of,
+    proposal_argument,
+    rate_of,
+)
+from custody_cli.proposal_screen import list_line, proposal_lines
+from custody_cli.review_options import MAX_PSBT_FILE
+from custody_cli.session import Session
+from custody_cli.system import surroundings_of, wait_a_while
+
+_MAX_PAYMENTS_FILE = 1_000_000
+
+
+@click.group(
+    cls=NounGroup,
+    epilog=examples(
+        "custody --vault reserve proposal draft --to bc1q…=1.5btc --fee-rate 5 --reason 'grant 17'",
+        "custody --vault reserve proposal add signed-by-ann.psbt signed-by-bo.psbt",
+        "custody --vault reserve proposal finalize && custody --vault reserve proposal broadcast",
+    ),
+)
+def proposal() -> None:
+    """Payments: draft, collect signatures, finalize, broadcast; bump and cancel."""
+
+
+@proposal.command(
+    epilog=examples(
+        "custody proposal draft --to bc1q…=1.5btc --to bc1p…=25000000sat --fee-rate 5 --reason 'grant 17'",
+        "custody proposal draft --payments payroll.csv --hold",
+        "custody proposal draft --to bc1q…=all --coin TXID:0 --fee-rate 2",
+    )
+)
+@click.option("--to", "to", multiple=True, metavar="ADDRESS=AMOUNT", help="Pay; AMOUNT like 1.5btc, 9000sat or all.")
+@click.option("--payments", metavar="FILE.csv", help="Pay each line: address,amount[,reason]; `-` reads stdin.")
+@click.option("--coin", "coins", multiple=True, metavar="TXID:VOUT", help="Spend exactly these coins; repeat.")
+@fee_rate_option(required=False)
+@click.option("--reason", metavar="TEXT", help="Why it is paid; part of what people approve.")
+@click.option("--expires", metavar="TIME", help="RFC 3339 UTC, judged by the chain's time.  [default: 14 days]")
+@click.option("--replaces", metavar="ID", help="Take over the coins of this proposal.")
+@click.option("--second-payment", is_flag=True, help="Pay a destination again that an ended proposal may still pay.")
+@click.option("--hold", is_flag=True, help="Keep the PSBT back until `proposal export`.")
+@click.option("--min-confirmations", type=click.IntRange(1, 1000), default=6, show_default=True, metavar="N")
+@max_fee_option
+@click.pass_obj
+def draft(
+    session: Session,
+    to: tuple[str, ...],
+    payments: str | None,
+    coins: tuple[str, ...],
+    fee_rate: str | None,
+    reason: str | None,
+    expires: str | None,
+    replaces: str | None,
+    second_payment: bool,
+    hold: bool,
+    min_confirmations: int,
+    max_fee_sats: int | None,
+) -> Answer:
+    """Draft a payment: choose coins, build the PSBT, review it, reserve it in the journal."""
+    workspace = workspace_of(session)
+    payees = (*payees_of(to), *_payees_of_file(session, payments))
+    if not payees:
+        raise click.UsageError("nobody is paid: give --to or --payments")
+    wish = Wish(
+        payees=payees,
+        fee_rate=rate_of(fee_rate),
+        coins=outpoints_of(coins),
+        reason=reason,
+        expires=expires,
+        replaces=replaces,
+        second_payment=second_payment,
+        hold=hold,
+        depth=min_confirmations,
+        limits=limits_of(max_fee_sats),
+    )
+    with editing(workspace, surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+        return _answer(draft_payment(desk, backend, wish, session.progress))
+
+
+@proposal.command("list", epilog=examples("custody --vault reserve proposal list --json"))
+@click.pass_obj
+def list_(session: Session) -> Answer:
+    """List every proposal with its state."""
+    office = open_office(workspace_of(session))
+    views = [view_proposal(office.state, office.vault, one) for one in office.state.proposals.values()]
+
+    def lines() -> Iterable[Line]:
+        yield from (list_line(view) for view in views) if views else ("no proposal was drafted",)
+
+    return Answer({"proposals": [_json(view) for view in views]}, lines)
+
+
+@proposal.command(epilog=examples("custody --vault reserve proposal show 3f9a21c07be4d512"))
+@proposal_argument
+@click.pass_obj
+def show(session: Session, named: str | None) -> Answer:
+    """Show one proposal, reviewed anew with the signatures collected so far."""
+    office = open_office(workspace_of(session))
+    return _answer(view_proposal(office.state, office.vault, find_proposal(office.state, named)))
+
+
+@proposal.command(
+    epilog=examples(
+        "custody proposal export 3f9a21c07be4d512 -o payment.psbt",
+        "custody proposal export -o - --base64",
+    )
+)
+@proposal_argument
+@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write; `-` is stdout. Never overwrites.")
+@click.option("--version", type=click.Choice(["0", "2"]), default="0", show_default=True, help="PSBT version.")
+@click.option("--base64", "as_base64", is_flag=True, help="Write base64 text instead of binary.")
+@click.pass_obj
+def export(session: Session, named: str | None, output: str, version: str, as_base64: bool) -> Answer:
+    """Write the PSBT with all signatures so far. The journal notes that it left."""
+    with editing(workspace_of(session), surroundings_of(session)) as desk:
+        record = find_proposal(desk.state, named)
+        psbt = to_version(collected_psbt(record), int(version))
+        content = (psbt.to_base64() + "\n").encode() if as_base64 else psbt.serialize()
+        if not record.has_left:
+            desk.record([left_event(record.proposal_id, "export")])
+        answer = _answer(view_proposal(desk.state, desk.vault, desk.state.proposals[record.proposal_id]))
+    if output == STDIO:
+        return replace(answer, raw=content)
+    atomic.create_file(Path(output), content)
+    return answer
+
+
+@proposal.command(
+    epilog=examples(
+        "custody proposal sign --simulator 1",
+        "custody proposal sign 3f9a21c07be4d512 --simulator 2 --confirm-sats 150000000",
+    )
+)
+@proposal_argument
+@click.option("--simulator", type=click.IntRange(1, 15), metavar="N", help="Simulated device N; test networks only.")
+@ack_option
+@confirm_option
+@max_fee_option
+@click.pass_obj
+def sign(
+    session: Session,
+    named: str | None,
+    simulator: int | None,
+    acks: tuple[str, ...],
+    confirm_sats: int | None,
+    max_fee_sats: int | None,
+) -> Answer:
+    """Let a device sign here; what it returns is verified before it is recorded."""
+    from custody_hardware.simulator import SimulatedDevice
+
+    if simulator is None:
+        raise click.UsageError("name a device: --simulator N; other devices sign a file, see `proposal export`")
+    limits = limits_of(max_fee_sats)
+    office = open_office(workspace_of(session))
+    device = SimulatedDevice(simulator, office.vault)
+    view = view_proposal(office.state, office.vault, find_proposal(office.state, named), limits)
+    for line in device.display(collected_psbt(view.record).serialize()).lines:
+        session.talk(f"{device.name} shows  {line}")
+    confirm_amount(view, verb="sign", confirm_sats=confirm_sats)
+    with editing(workspace_of(session), surroundings_of(session)) as desk:
+        added = sign_with_device(desk, device, view.proposal_id, given_acks=acks, limits=limits)
+        return _answer(view_proposal(desk.state, desk.vault, added.record))
+
+
+@proposal.command(
+    epilog=examples("custody proposal add payment-signed-by-ann.psbt", "custody proposal add - < part.psbt")
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.pass_obj
+def add(session: Session, files: tuple[str, ...]) -> Answer:
+    """Take the signatures of PSBTs or transactions signed elsewhere; everything else in them is ignored."""
+    returned = [(place, read_returned(read_input(place, max_bytes=MAX_PSBT_FILE))) for place in files]
+    with editing(workspace_of(session), surroundings_of(session)) as desk:
+        added: list[Added] = []
+        for place, one in returned:
+            added.append(add_returned(desk, one, source="stdin" if place == STDIO else "file"))
+        answer = _answer(view_proposal(desk.state, desk.vault, added[-1].record))
+    return _with_notes(answer, sum(one.new_signatures for one in added), [note for one in added for note in one.notes])
+
+
+@proposal.command(epilog=examples("custody proposal finalize", "custody proposal finalize 3f9a21c07be4d512 --json"))
+@proposal_argument
+@ack_option
+@max_fee_option
+@click.pass_obj
+def finalize(session: Session, named: str | None, acks: tuple[str, ...], max_fee_sats: int | None) -> Answer:
+    """Build the final transaction from verified signatures; both engines and libbitcoinkernel check it."""
+    limits = limits_of(max_fee_sats)
+    with editing(workspace_of(session), surroundings_of(session)) as desk:
+        done = finalize_proposal(desk, named, given_acks=acks, limits=limits)
+        if not done.kernel_verified:
+            session.talk("libbitcoinkernel is missing on this Python: checked by both engines alone")
+        return _answer(view_proposal(desk.state, desk.vault, done.record, limits))
+
+
+@proposal.command(
+    epilog=examples(
+        "custody proposal broadcast",
+        "custody proposal broadcast 3f9a21c07be4d512 --confirm-sats 150000000 --wait",
+    )
+)
+@proposal_argument
+@ack_option
+@confirm_option
+@click.option("--wait", is_flag=True, help="Follow the transaction until it is confirmed.")
+@max_fee_option
+@click.pass_obj
+def broadcast(
+    session: Session,
+    named: str | None,
+    acks: tuple[str, ...],
+    confirm_sats: int | None,
+    wait: bool,
+    max_fee_sats: int | None,
+) -> Answer:
+    """Send the final transaction, after the node was asked and the amount was typed."""
+    limits = limits_of(max_fee_sats)
+    office = open_office(workspace_of(session))
+    view = view_proposal(office.state, office.vault, find_proposal(office.state, named), limits)
+    if view.final is not None and view.state is not ProposalState.BROADCAST and view.state not in ON_CHAIN:
+        confirm_amount(view, verb="broadcast", confirm_sats=confirm_sats)
+    with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+        record = broadcast_proposal(
+            desk, backend, view.proposal_id, given_acks=acks, limits=limits, progress=session.progress
+        )
+        if wait:
+            wait_for_confirmation(desk, backend, record.proposal_id, pause=wait_a_while, progress=session.progress)
+        return _answer(view_proposal(desk.state, desk.vault, desk.state.proposals[record.proposal_id], limits))
+
+
+@proposal.command(
+    epilog=examples(
+        "custody proposal bump 3f9a21c07be4d512 --fee-rate 20",
+        "custody proposal bump --inflow TXID --fee-rate 20",
+    )
+)
+@proposal_argument
+@click.option("--inflow", metavar="TXID", help="Instead: a child that pays for this stuck inflow.")
+@fee_rate_option(required=True)
+@max_fee_option
+@click.pass_obj
+def bump(session: Session, named: str | None, inflow: str | None, fee_rate: str, max_fee_sats: int | None) -> Answer:
+    """Draft a replacement with a higher fee; payees stay as they are."""
+    if (named is None) is (inflow is None):
+        raise click.UsageError("name either a proposal or an --inflow")
+    rate, limits = rate_of(fee_rate), limits_of(max_fee_sats)
+    if rate is None:
+        raise click.UsageError("give --fee-rate")
+    with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+        if inflow is not None:
+            return _answer(bump_inflow(desk, backend, inflow, rate, limits=limits, progress=session.progress))
+        return _answer(bump_proposal(desk, backend, named or "", rate, limits=limits, progress=session.progress))
+
+
+@proposal.command(epilog=examples("custody proposal cancel 3f9a21c07be4d512 --fee-rate 20"))
+@click.argument("named", metavar="ID")
+@fee_rate_option(required=True)
+@max_fee_option
+@click.pass_obj
+def cancel(session: Session, named: str, fee_rate: str, max_fee_sats: int | None) -> Answer:
+    """Draft the conflicting payment to ourselves that takes a proposal back for good."""
+    rate, limits = rate_of(fee_rate), limits_of(max_fee_sats)
+    if rate is None:
+        raise click.UsageError("give --fee-rate")
+    with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+        return _answer(cancel_proposal(desk, backend, named, rate, limits=limits, progress=session.progress))
+
+
+@proposal.command(epilog=examples("custody proposal withdraw 3f9a21c07be4d512 --reason 'invoice was wrong'"))
+@click.argument("named", metavar="ID")
+@click.option("--reason", metavar="TEXT")
+@click.pass_obj
+def withdraw(session: Session, named: str, reason: str | None) -> Answer:
+    """End a proposal. If it left the house it can still be spent until `proposal cancel` is buried."""
+    return _ended(session, named, "proposal_withdrawn", reason)
+
+
+@proposal.command(epilog=examples("custody proposal reject 3f9a21c07be4d512 --reason 'no such grant'"))
+@click.argument("named", metavar="ID")
+@click.option("--reason", metavar="TEXT")
+@click.pass_obj
+def reject(session: Session, named: str, reason: str | None) -> Answer:
+    """Refuse a proposal of somebody else."""
+    return _ended(session, named, "proposal_rejected", reason)
+
+
+def _ended(session: Session, named: str, kind: str, reason: str | None) -> Answer:
+    with editing(workspace_of(session), surroundings_of(session)) as desk:
+        record = end_proposal(desk, named, kind=kind, reason=reason)
+        return _answer(view_proposal(desk.state, desk.vault, record))
+
+
+def _payees_of_file(session: Session, place: str | None) -> tuple[Payee, ...]:
+    if place is None:
+        return ()
+    network = open_office(workspace_of(session)).vault.network
+    data = read_input(place, max_bytes=_MAX_PAYMENTS_FILE)
+    return tuple(Payee(one.address, one.value) for one in parse_payments(data, network))
+
+
+def _answer(view: ProposalView) -> Answer:
+    return Answer(_json(view), lambda: proposal_lines(view))
+
+
+def _json(view: ProposalView) -> Mapping[str, AnswerValue]:
+    return view.to_json()
+
+
+def _with_notes(answer: Answer, new: int, notes: Sequence[Finding]) -> Answer:
+    def lines() -> Iterable[Line]:
+        yield f"{new} new signature(s) recorded" if new else "every signature was known already: nothing was written"
+        yield from finding_lines(notes)
+        yield from answer.text()
+
+    return Answer({**answer.json, "new_signatures": new}, lines)
