@@ -69,7 +69,7 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> JsonValue:
 def _require_document_values(root: object) -> None:
     # Level by level and not recursively, so that a deep document can't exhaust the stack.
     level: list[object] = [root]
-    for _depth in range(MAX_DEPTH + 1):
+    for _depth in range(MAX_DEPTH):
         inner: list[object] = []
         for value in level:
             inner.extend(_checked_children(value))

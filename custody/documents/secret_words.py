@@ -13,8 +13,8 @@ import re
 from custody.documents.secret_kinds import SecretKind
 
 _WORD = re.compile(r"[a-z]{2,}")
-_BESIDE_WORDS = frozenset(("st", "nd", "rd", "th", "no", "br", "li", "td", "tr"))
-"""Endings of ordinals and list markup that may stand between the words of a phrase."""
+_BESIDE_WORDS = frozenset(("st", "nd", "rd", "th", "no", "br", "li", "td", "tr", "word"))
+"""What may stand between the words of a phrase: endings of ordinals, list markup, `word 1:`."""
 _ESCAPED_BREAK = re.compile(r"\\[nrt]")
 
 _JSON_WORDS = frozenset(("true", "false"))
