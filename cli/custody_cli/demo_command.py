@@ -27,12 +27,12 @@ from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import Psbt
 from custody.chain.embedded import EmbeddedBackend
 from custody.codes import Code
-from custody.errors import ChainUnavailable, CheckFailed
+from custody.errors import ChainUnavailable, CheckFailed, JsonValue
 from custody.workflow.office import open_office
 from custody.workflow.sync_coins import watch_request
 from custody.workspace.layout import Workspace
 from custody_cli.options import CustodyCommand, examples
-from custody_cli.output import Answer, Style, Styled, print_lines
+from custody_cli.output import Answer, Line, Style, Styled, print_lines
 from custody_cli.session import Session
 
 NAMES = ("treasury", "ministry", "central-bank", "auditor-general", "escrow")
@@ -109,13 +109,13 @@ class _Story:
     def _draft(self) -> str:
         self._say("3. Draft a payment to two destinations. Change, fee and every script are checked before it is kept.")
         pays = ["--to", f"{_stranger(1)}=12.5btc", "--to", f"{_stranger(2)}=40btc"]
-        answer = self._run(["proposal", "draft", *pays, "--fee-rate", "5", "--reason", "grants 17 and 18"], parse=True)
-        return str(answer["proposal_id"])
+        self._run(["proposal", "draft", *pays, "--fee-rate", "5", "--reason", "grants 17 and 18"])
+        return str(self._json(["proposal", "show"])["proposal_id"])
 
     def _tamper(self, proposal_id: str) -> str:
         self._say("4. The signer's view: the PSBT and one vault file, nothing else, no network.")
         good = self._folder / "outbox" / "payment.psbt"
-        self._run(["proposal", "export", proposal_id[:16], "-o", str(good)], silent=True)
+        self._run(["proposal", "export", proposal_id[:16], "-o", str(good)], only=("Proposal",))
         vault_file = ["--vault-file", str(self._folder / "vault.yaml")]
         self._run(["psbt", "review", str(good), *vault_file])
         self._say("   Now a thief swaps the change for an address of theirs and keeps all labels as they were:")
@@ -148,9 +148,7 @@ class _Story:
         return str(answer["txid"])
 
     def _recount(self) -> int:
-        self._say(
-            "7. Count again from the descriptor alone: derive every script, look into the chain's unspent outputs."
-        )
+        self._say("7. Count again from the descriptor alone: derive every script, look into the unspent outputs.")
         office = open_office(Workspace(self._folder))
         with self._chain() as chain:
             found = chain.scan(watch_request(office.vault, _WINDOW, _WINDOW), lambda *_: None)
@@ -163,7 +161,7 @@ class _Story:
         return total
 
     def _ending(self, proposal_id: str, txid: str, refused: str, counted: int) -> Answer:
-        seen = {
+        seen: dict[str, JsonValue] = {
             "proposal_id": proposal_id,
             "txid": txid,
             "state": "confirmed",
@@ -184,43 +182,27 @@ class _Story:
         if not self._quiet:
             print_lines(["", Styled(text, Style.STRONG)], sys.stdout)
 
-    def _json(self, command: Sequence[str]) -> dict[str, object]:
-        return self._run(command, silent=True, parse=True)
-
-    def _run(
-        self,
-        command: Sequence[str],
-        *,
-        expect: int = 0,
-        shown: str | None = None,
-        only: tuple[str, ...] = (),
-        silent: bool = False,
-        parse: bool = False,
-    ) -> dict[str, object]:
-        """Run a command of this program in this process, show it, and demand its exit code."""
-        arguments = list(command) if command[:2] == ["vault", "create"] else ["--vault", str(self._folder), *command]
-        if not (silent or self._quiet):
-            self._show(command, arguments, expect=expect, shown=shown, only=only)
-            if not parse:
-                return {}
-            arguments, expect = ["--vault", str(self._folder), "proposal", "show"], 0
-        code, out, err = _captured([*arguments, "--json"])
-        _demand(code == expect, f"`custody {' '.join(command[:2])}` ended with exit {code}: {err.strip()[:500]}")
-        answer: dict[str, object] = json.loads(out) if out.strip() else {}
+    def _json(self, command: Sequence[str]) -> dict[str, JsonValue]:
+        """Run a command silently and return its JSON."""
+        code, out, err = _captured(["--vault", str(self._folder), *command, "--json"])
+        _demand(code == 0, f"`custody {' '.join(command[:2])}` ended with exit {code}: {err.strip()[:500]}")
+        answer: dict[str, JsonValue] = json.loads(out)
         return answer
 
-    def _show(
-        self, command: Sequence[str], arguments: Sequence[str], *, expect: int, shown: str | None, only: tuple[str, ...]
+    def _run(
+        self, command: Sequence[str], *, expect: int = 0, shown: str | None = None, only: tuple[str, ...] = ()
     ) -> None:
+        """Run a command of this program in this process, show it, and demand its exit code."""
+        is_create = tuple(command[:2]) == ("vault", "create")
+        arguments = list(command) if is_create else ["--vault", str(self._folder), *command]
         code, out, err = _captured(arguments)
-        words = [word for word in command if not word.startswith("[")] if shown is None else [*command[:2], shown]
-        lines: list[str | Styled] = [Styled(f"$ custody {' '.join(words)}", Style.FAINT)]
-        for line in (out + err).splitlines():
-            if not only or line.startswith(only):
-                lines.append(f"  {line}")
+        words = command if shown is None else [*command[:2], shown]
+        lines: list[Line] = [Styled(f"$ custody {' '.join(words)}", Style.FAINT)]
+        lines += [f"  {line}" for line in (out + err).splitlines() if not only or line.startswith(only)]
         if expect:
             lines.append(Styled(f"  exit {code}: refused, as it must be", Style.BAD))
-        print_lines(lines, sys.stdout)
+        if not self._quiet:
+            print_lines(lines, sys.stdout)
         _demand(code == expect, f"`custody {' '.join(command[:2])}` ended with exit {code}, expected {expect}")
 
 
