@@ -149,7 +149,7 @@ def select_coins(coins: Iterable[Coin], request: SelectionRequest) -> Selection:
     changeless = chooser.changeless()
     if changeless is not None:
         return changeless
-    candidates = [chooser.largest_first(), chooser.oldest_first(), chooser.smallest_sufficient()]
+    candidates = [chooser.smallest_sufficient(), chooser.oldest_first(), chooser.largest_first()]
     found = [candidate for candidate in candidates if candidate is not None]
     # `min` keeps the first of equals, so the order above breaks ties.
     return chooser.demand(min(found, key=lambda one: (chooser.waste(one), len(one.coins)), default=None))
