@@ -76,12 +76,12 @@ def main() -> None:
     sys.exit(code)
 
 
-def execute(arguments: Sequence[str]) -> int:
+def execute(arguments: Sequence[str], command: click.Command = root) -> int:
     """Run one command line, print its outcome and return the exit code."""
     session = Session(as_json=_asks_for_json(arguments))
     try:
         scan_arguments(list(arguments))
-        return _run(arguments, session)
+        return _run(command, arguments, session)
     except CustodyError as error:
         return print_error(error, as_json=session.as_json)
     except click.Abort as error:
@@ -101,8 +101,8 @@ def execute(arguments: Sequence[str]) -> int:
         return print_bug(error, as_json=session.as_json)
 
 
-def _run(arguments: Sequence[str], session: Session) -> int:
-    answer = root.main(args=list(arguments), prog_name="custody", standalone_mode=False, obj=session)
+def _run(command: click.Command, arguments: Sequence[str], session: Session) -> int:
+    answer = command.main(args=list(arguments), prog_name="custody", standalone_mode=False, obj=session)
     if isinstance(answer, Answer):
         return print_answer(answer, as_json=session.as_json)
     return answer if isinstance(answer, int) else 0

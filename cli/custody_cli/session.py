@@ -23,8 +23,10 @@ class Session:
     """Who says that they act (--as): a claim, shown as such."""
 
     def talk(self, line: str) -> None:
-        """Say something to the person at the terminal; scripts that read stdout never see it."""
-        print(escape(line), file=sys.stderr)  # noqa: T201 (the edge prints)
+        """Say something to the person at the terminal; with --json stderr is kept for an error's one document."""
+        if self.as_json:
+            return
+        print(escape(line), file=sys.stderr, flush=True)  # noqa: T201 (the edge prints)
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Show progress (a `custody.ports.Progress`), only to a person and only with --verbose."""

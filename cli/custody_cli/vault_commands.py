@@ -194,12 +194,13 @@ def export(session: Session, kind: str, output: str, vault_file_path: str | None
     """Write the vault in a format that other programs read, and `vault import` reads back."""
     exported = load_vault(session, vault_file_path)
     content = write_vault(exported, VaultFormat(kind))
+    json = {"format": kind, "vault_id": exported.vault_id, "first_address": exported.first_address}
+    if output != STDIO:
+        atomic.create_file(Path(output), content.encode())
     if VaultFormat(kind) is VaultFormat.CORE:
         session.talk("timestamp 0: the node will scan the whole chain; a later one could miss coins")
-    json = {"format": kind, "vault_id": exported.vault_id, "first_address": exported.first_address}
     if output == STDIO:
         return Answer({**json, "content": content}, lambda: (), raw=content.encode())
-    atomic.create_file(Path(output), content.encode())
     return Answer({**json, "file": output}, lambda: (f"wrote {output}", f"vault_id {exported.vault_id}"))
 
 

@@ -1,6 +1,7 @@
 """Run the real command line in this process: the root, its errors and its exit codes, all as `custody` has them."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ def run(
             code = execute([str(argument) for argument in argv])
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
+        sys.stdout.flush()
+        sys.stderr.flush()
     return Result(code, stdout.getvalue().decode(), stderr.getvalue().decode())
 
 
