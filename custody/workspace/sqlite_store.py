@@ -173,6 +173,9 @@ class SqliteJournal:
                 yield
             except sqlite3.Error as error:
                 raise error_for(error, self.path) from error
+            except UnicodeDecodeError as error:
+                # Python decodes names and messages of a damaged schema itself.
+                raise altered(f"`{self.path}` is damaged: it holds text that is not UTF-8") from error
 
 
 def _check_files(path: Path) -> None:
