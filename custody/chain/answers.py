@@ -6,7 +6,7 @@ Each function takes the value and the name of the method that gave it; what does
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, DecimalException
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
 from custody.bitcoin.amount import MAX_MONEY, SATS_PER_BTC, FeeRate, Sats, sats
 from custody.bitcoin.transaction import OutPoint, Transaction
@@ -15,6 +15,8 @@ from custody.errors import InvalidInput
 
 MAX_HEIGHT = 0x7FFFFFFF
 MAX_TIME = 0xFFFFFFFF
+_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
+"""Arithmetic that raises where it would round."""
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 
@@ -102,11 +104,11 @@ def as_outpoint(entry: Mapping[str, RpcValue], method: str) -> OutPoint:
 def _scaled(value: RpcValue, method: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise invalid_answer(method, "has no number where an amount belongs")
-    # A huge exponent would become a huge integer: the range is checked before the conversion.
     try:
-        scaled = Decimal(value) * SATS_PER_BTC
-        if not scaled.is_finite() or abs(scaled) > MAX_MONEY or scaled != scaled.to_integral_value():
-            raise invalid_answer(method, "has an amount that is out of range or no whole number of satoshis")
-        return int(scaled)
+        scaled = _EXACT.multiply(Decimal(value), Decimal(SATS_PER_BTC))
     except DecimalException as error:
-        raise invalid_answer(method, "has an amount that can't be read") from error
+        raise invalid_answer(method, "has an amount that can't be read exactly") from error
+    # A huge exponent would become a huge integer: the range is checked before the conversion.
+    if not scaled.is_finite() or abs(scaled) > MAX_MONEY or scaled != scaled.to_integral_value():
+        raise invalid_answer(method, "has an amount that is out of range or no whole number of satoshis")
+    return int(scaled)

@@ -111,19 +111,19 @@ class JsonRpc:
             {"jsonrpc": "1.0", "id": at, "method": name, "params": _plain(p)} for at, (name, p) in enumerate(calls)
         ]
         body = json.dumps(requests[0] if single else requests).encode()
-        for _ in range(self.warmup_tries):
+        for attempt in range(self.warmup_tries):
+            time.sleep(min(attempt, 1))
             answers = _ordered(method, self._post(method, body), len(calls))
             if not any(_is_warming_up(answer) for answer in answers):
                 return answers
-            time.sleep(1)
         raise _busy("the node is still starting")
 
     def _post(self, method: str, body: bytes) -> RpcValue:
-        for _ in range(self.warmup_tries):
+        for attempt in range(self.warmup_tries):
+            time.sleep(min(attempt, 1))
             status, raw = self._send(method, body)
             if status != http.client.SERVICE_UNAVAILABLE:
                 return _decoded(method, status, raw)
-            time.sleep(1)
         raise _busy("the node's queue of requests is full")
 
     def _send(self, method: str, body: bytes) -> tuple[int, bytes]:

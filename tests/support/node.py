@@ -114,6 +114,7 @@ def start(program: Path, folder: Path, *options: str) -> tuple[subprocess.Popen[
             "-txindex=0",
             "-fallbackfee=0.0002",
             "-dbcache=16",
+            "-unsafesqlitesync=1",
             *options,
         ],
         stdout=log,

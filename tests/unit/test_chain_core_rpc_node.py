@@ -1,9 +1,10 @@
 """The backend against a real node: import, rescan, coins by two routes, mempool, reorganization."""
 
-import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ from custody.chain.core_rpc_wallet import wallet_name
 from custody.codes import Code
 from custody.errors import ChainUnavailable
 from custody.ports import ChainCoin, WatchedScript, no_progress
-from support.node import Node
+from support.node import Node, start, stop
 from support.signing_vault import SigningVault, coin_of
 
 pytestmark = pytest.mark.node
@@ -135,7 +136,7 @@ def test_a_longer_window_imports_and_rescans_again(node: Node, backend: CoreRpcB
 
 
 def test_an_earlier_birth_rescans_again(node: Node, backend: CoreRpcBackend, vault: SigningVault) -> None:
-    node.mine(200)
+    node.mine(50)
     backend.watch(vault.request(birth_height=backend.tip().height), no_progress)
     searched: list[int] = []
     backend.watch(vault.request(birth_height=0), lambda _what, done, _total: searched.append(done))
@@ -146,32 +147,6 @@ def test_refuses_a_wallet_that_can_hold_private_keys(node: Node, vault: SigningV
     with pytest.raises(ChainUnavailable) as caught:
         node.backend(wallet="miner").watch(vault.request(), no_progress)
     assert caught.value.code is Code.WALLET_HAS_KEYS
-
-
-def test_no_number_while_another_rescan_runs(node: Node, backend: CoreRpcBackend, vault: SigningVault) -> None:
-    backend.watch(vault.request(), no_progress)
-    node.mine(500)
-    wallet = node.json_rpc.for_wallet(wallet_name(vault.vault_id))
-    busy, stop = 0, threading.Event()
-
-    def keep_busy() -> None:
-        while not stop.is_set():
-            wallet.call("rescanblockchain", [0])
-
-    other = threading.Thread(target=keep_busy)
-    other.start()
-    try:
-        for _ in range(200):
-            try:
-                backend.watch(vault.request(), no_progress)
-            except ChainUnavailable as error:
-                assert error.code is Code.NODE_BUSY
-                busy += 1
-                break
-    finally:
-        stop.set()
-        other.join()
-    assert busy
 
 
 def test_a_spend_is_judged_sent_mined_and_sent_again(node: Node, backend: CoreRpcBackend, vault: SigningVault) -> None:
@@ -287,3 +262,46 @@ def test_refuses_a_node_of_another_network(node: Node) -> None:
     with pytest.raises(ChainUnavailable) as caught:
         CoreRpcBackend(node.json_rpc, Network.MAIN)
     assert caught.value.code is Code.NODE_WRONG_NETWORK
+
+
+def test_a_node_that_pruned_below_the_birth_is_incomplete(node: Node, vault: SigningVault, tmp_path: Path) -> None:
+    process, pruned = start(node.program, tmp_path, "-prune=1", "-fastprune=1")
+    try:
+        # Old blocks first: a node never prunes what is younger than two days.
+        pruned.rpc("setmocktime", int(time.time()) - 30 * 86_400)
+        pruned.rpc("generatetodescriptor", 300, f"addr({vault.address(0, 0)})")
+        pruned.rpc("setmocktime", 0)
+        pruned.rpc("generatetodescriptor", 290, f"addr({vault.address(0, 0)})")
+        pruned.rpc("pruneblockchain", 300)
+        result = pruned.backend().watch(vault.request(birth_height=1), no_progress)
+        assert len(result.incomplete) == 1
+        assert result.incomplete[0].startswith("PRUNED_BELOW_BIRTH")
+        assert pruned.backend().watch(vault.request(birth_height=400), no_progress).incomplete == ()
+        assert len(pruned.backend().scan(vault.request(), no_progress).coins) == 590
+    finally:
+        stop(process)
+
+
+def test_a_node_killed_in_a_rescan_is_searched_on(
+    node: Node, vault: SigningVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_rpc_wallet, "_FIRST_PIECE", 10)
+    monkeypatch.setattr(core_rpc_wallet, "_MARK_EVERY_S", 0)
+    process, first = start(node.program, tmp_path)
+    first.rpc("generatetodescriptor", 120, f"addr({vault.address(0, 0)})")
+
+    def kill(_what: str, _done: int, _total: int) -> None:
+        process.kill()
+        process.wait()
+
+    with pytest.raises(ChainUnavailable) as caught:
+        first.backend().watch(vault.request(), kill)
+    assert caught.value.code is Code.NODE_UNREACHABLE
+    process, again = start(node.program, tmp_path)
+    try:
+        backend = again.backend()
+        result = backend.watch(vault.request(), no_progress)
+        assert set(result.coins) == set(backend.scan(vault.request(), no_progress).coins)
+        assert len(result.coins) == backend.tip().height
+    finally:
+        stop(process)
