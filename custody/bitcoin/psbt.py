@@ -69,7 +69,7 @@ class Psbt:
         reader = PsbtReader(raw)
         if reader.left < len(MAGIC) or reader.read(len(MAGIC)) != MAGIC:
             raise malformed("the file does not begin like a PSBT")
-        stated = read_global(reader.read_map())
+        stated = read_global(reader.read_map(), reader.parts)
         psbt = _read_rest(reader, stated)
         reader.require_end()
         require_at_most(psbt.unknown_count, MAX_UNKNOWN_FIELDS, "unknown fields")
@@ -195,7 +195,9 @@ def _read_rest(reader: PsbtReader, stated: GlobalMap) -> Psbt:
         raise malformed(f"{stated.input_count + stated.output_count} maps are declared, {reader.left} bytes are left")
     unsigned = stated.unsigned
     inputs = tuple(
-        read_input(reader.read_map(), None if unsigned is None else unsigned.inputs[index], f"input {index}")
+        read_input(
+            reader.read_map(), None if unsigned is None else unsigned.inputs[index], f"input {index}", reader.parts
+        )
         for index in range(stated.input_count)
     )
     outputs = tuple(

@@ -25,8 +25,10 @@ def inspect_input(psbt_input: PsbtInput, where: str) -> tuple[Finding, ...]:
     """Return the contradictions of one input: A31, A32, and A33 as far as no vault is needed."""
     findings = _inspect_previous(psbt_input, where)
     spent = spent_output(psbt_input)
-    if findings or spent is None:
+    if findings:
         return findings
+    if spent is None:
+        return (_finding(Code.MISSING_NON_WITNESS_UTXO, where, "nothing says what is spent"),)
     return _inspect_scripts(psbt_input, spent, where)
 
 

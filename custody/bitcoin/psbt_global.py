@@ -20,7 +20,7 @@ from custody.bitcoin.psbt_reader import (
     sort_fields,
 )
 from custody.bitcoin.psbt_secrets import is_extended_private_key, secret_refused
-from custody.bitcoin.transaction import ByteReader, Transaction, write_compact_size
+from custody.bitcoin.transaction import ByteReader, PartLimit, Transaction, write_compact_size
 from custody.codes import Code
 from custody.errors import InvalidInput
 
@@ -63,8 +63,8 @@ class GlobalMap:
     key_order: tuple[bytes, ...] | None
 
 
-def read_global(fields: RawMap) -> GlobalMap:
-    """Give types to the global map.
+def read_global(fields: RawMap, limit: PartLimit) -> GlobalMap:
+    """Give types to the global map; `limit` is shared by all transactions in the file.
 
     Raises:
         InvalidInput: MALFORMED_PSBT, UNSUPPORTED_PSBT_VERSION, UNSUPPORTED_PSBT_FIELD, PSBT_TOO_LARGE.
@@ -72,7 +72,7 @@ def read_global(fields: RawMap) -> GlobalMap:
     """
     version = _version(fields)
     found = sort_fields(fields, _GRAMMAR[version], "global")
-    unsigned = _unsigned(found) if version == 0 else None
+    unsigned = _unsigned(found, limit) if version == 0 else None
     if unsigned is None:
         tx_version = int.from_bytes(_exactly(found, f.GLOBAL_TX_VERSION, 4), "little", signed=True)
         has_locktime = f.GLOBAL_FALLBACK_LOCKTIME in found.plain
@@ -135,11 +135,11 @@ def _version(fields: RawMap) -> int:
     return version
 
 
-def _unsigned(found: SortedFields) -> Transaction:
+def _unsigned(found: SortedFields, limit: PartLimit) -> Transaction:
     raw = found.plain.get(f.GLOBAL_UNSIGNED_TX)
     if raw is None:
         raise malformed("global: version 0 without an unsigned transaction")
-    unsigned = Transaction.parse_without_witness(raw, Code.MALFORMED_PSBT)
+    unsigned = Transaction.parse_without_witness(raw, Code.MALFORMED_PSBT, limit)
     if any(tx_input.script_sig for tx_input in unsigned.inputs):
         raise malformed("global: the unsigned transaction has a scriptSig")
     return unsigned

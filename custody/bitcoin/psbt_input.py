@@ -9,6 +9,7 @@ from custody.bitcoin.transaction import (
     FINAL_SEQUENCE,
     ByteReader,
     OutPoint,
+    PartLimit,
     Transaction,
     TxInput,
     TxOutput,
@@ -82,8 +83,9 @@ class PsbtInput:
         return self.final_script_sig is not None or self.final_script_witness is not None
 
 
-def read_input(fields: RawMap, unsigned: TxInput | None, where: str) -> PsbtInput:
+def read_input(fields: RawMap, unsigned: TxInput | None, where: str, limit: PartLimit) -> PsbtInput:
     """Give types to one input map; `unsigned` is version 0's half of the input, None in version 2.
+    `limit` is shared by all transactions in the file.
 
     Raises:
         InvalidInput: MALFORMED_PSBT, UNSUPPORTED_PSBT_FIELD, AMOUNT_OUT_OF_RANGE.
@@ -105,7 +107,7 @@ def read_input(fields: RawMap, unsigned: TxInput | None, where: str) -> PsbtInpu
     return PsbtInput(
         outpoint=_outpoint(plain, where) if unsigned is None else unsigned.outpoint,
         stated_sequence=_uint32(plain, f.IN_SEQUENCE, where) if unsigned is None else unsigned.sequence,
-        non_witness_utxo=None if full is None else Transaction.parse(full, Code.MALFORMED_PSBT),
+        non_witness_utxo=None if full is None else Transaction.parse(full, Code.MALFORMED_PSBT, limit),
         witness_utxo=None if spent is None else TxOutput.from_bytes(spent, Code.MALFORMED_PSBT),
         partial_signatures=tuple(signatures),
         sighash_type=_uint32(plain, f.IN_SIGHASH_TYPE, where),
@@ -113,7 +115,7 @@ def read_input(fields: RawMap, unsigned: TxInput | None, where: str) -> PsbtInpu
         witness_script=plain.get(f.IN_WITNESS_SCRIPT),
         derivations=tuple(derivations),
         final_script_sig=plain.get(f.IN_FINAL_SCRIPTSIG),
-        final_script_witness=None if witness is None else _witness(witness),
+        final_script_witness=None if witness is None else _witness(witness, limit),
         required_time_locktime=_time_locktime(plain, where),
         required_height_locktime=_height_locktime(plain, where),
         unknown=tuple(found.unknown),
@@ -191,8 +193,8 @@ def _height_locktime(plain: dict[int, bytes], where: str) -> int | None:
     return value
 
 
-def _witness(value: bytes) -> tuple[bytes, ...]:
-    reader = ByteReader(value, Code.MALFORMED_PSBT)
+def _witness(value: bytes, limit: PartLimit) -> tuple[bytes, ...]:
+    reader = ByteReader(value, Code.MALFORMED_PSBT, limit)
     items = read_witness(reader)
     reader.require_end()
     return items

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from custody.bitcoin.psbt_fields import PROPRIETARY, RawField
 from custody.bitcoin.psbt_secrets import refuse_private_key
-from custody.bitcoin.transaction import ByteReader
+from custody.bitcoin.transaction import ByteReader, PartLimit
 from custody.codes import Code
 from custody.errors import InvalidInput
 
@@ -19,6 +19,8 @@ MAX_INPUTS = 10_000
 MAX_OUTPUTS = 10_000
 MAX_FIELDS = 200_000
 MAX_UNKNOWN_FIELDS = 1_000
+MAX_TRANSACTION_PARTS = 250_000
+"""Inputs, outputs and witness items of all transactions in the file: what reading costs time and memory."""
 
 RawMap = dict[bytes, bytes]
 """Keys (type and data) to values, in the file's order."""
@@ -27,24 +29,26 @@ RawMap = dict[bytes, bytes]
 class PsbtReader(ByteReader):
     """Reads maps and counts their fields over the whole file."""
 
-    __slots__ = ("_fields_left",)
+    __slots__ = ("_fields_left", "parts")
 
     def __init__(self, data: bytes) -> None:
         require_at_most(len(data), MAX_BYTES, "bytes")
         super().__init__(data, Code.MALFORMED_PSBT)
         self._fields_left = MAX_FIELDS
+        self.parts = PartLimit(MAX_TRANSACTION_PARTS, Code.PSBT_TOO_LARGE)
+        """Shared by all transactions inside the file."""
 
     def read_map(self) -> RawMap:
         """Return the next map; a key that comes twice is refused."""
         fields: RawMap = {}
         while key_length := self.compact_size():
+            if len(fields) == self._fields_left:
+                raise _too_large(f"more than {MAX_FIELDS} fields")
             key = self.read(key_length)
             if key in fields:
                 raise self.refuse(f"the key `{key[:8].hex()}` comes twice in one map")
             fields[key] = self.read(self.compact_size())
         self._fields_left -= len(fields)
-        if self._fields_left < 0:
-            require_at_most(MAX_FIELDS - self._fields_left, MAX_FIELDS, "fields")
         return fields
 
 
@@ -55,11 +59,11 @@ def require_at_most(count: int, limit: int, what: str) -> None:
         InvalidInput: PSBT_TOO_LARGE.
     """
     if count > limit:
-        raise InvalidInput(
-            Code.PSBT_TOO_LARGE,
-            f"the PSBT has {count} {what}, the limit is {limit}",
-            advice="Split the payment into smaller ones.",
-        )
+        raise _too_large(f"{count} {what}, the limit is {limit}")
+
+
+def _too_large(what: str) -> InvalidInput:
+    return InvalidInput(Code.PSBT_TOO_LARGE, f"the PSBT has {what}", advice="Split the payment into smaller ones.")
 
 
 def malformed(message: str) -> InvalidInput:

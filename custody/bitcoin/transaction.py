@@ -42,13 +42,39 @@ def write_bytes(value: bytes) -> bytes:
     return write_compact_size(len(value)) + value
 
 
+class PartLimit:
+    """How many inputs, outputs and witness items may still be read, over several transactions."""
+
+    __slots__ = ("_code", "_left")
+
+    def __init__(self, parts: int, code: Code) -> None:
+        """Allow `parts` in all; more are refused with `code`."""
+        self._left = parts
+        self._code = code
+
+    def take(self, parts: int) -> None:
+        """Count `parts` before they are read.
+
+        Raises:
+            InvalidInput: with the code given, once the limit is passed.
+        """
+        self._left -= parts
+        if self._left < 0:
+            raise InvalidInput(
+                self._code,
+                "the transactions in the file have too many inputs, outputs and witness items",
+                advice="Split the payment into smaller ones.",
+            )
+
+
 class ByteReader:
     """Reads a byte string from front to back; every read is checked against the bytes left."""
 
-    __slots__ = ("_code", "_end", "data", "position")
+    __slots__ = ("_code", "_end", "_limit", "data", "position")
 
-    def __init__(self, data: bytes, code: Code) -> None:
-        """Read `data`; anything wrong is raised as `InvalidInput` with `code`."""
+    def __init__(self, data: bytes, code: Code, limit: PartLimit | None = None) -> None:
+        """Read `data`; anything wrong is raised as `InvalidInput` with `code`. `limit` bounds what `count` allows."""
+        self._limit = limit
         self.data = data
         self._end = len(data)
         self._code = code
@@ -94,6 +120,8 @@ class ByteReader:
         value = self.compact_size()
         if value * smallest > self.left:
             raise self.refuse(f"{value} {what} are declared and {self.left} bytes are left")
+        if self._limit is not None:
+            self._limit.take(value)
         return value
 
     def uint32(self) -> int:
@@ -210,14 +238,16 @@ class Transaction:
     _txid: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
-    def parse(cls, raw: bytes, code: Code = Code.MALFORMED_TRANSACTION) -> "Transaction":
+    def parse(
+        cls, raw: bytes, code: Code = Code.MALFORMED_TRANSACTION, limit: PartLimit | None = None
+    ) -> "Transaction":
         """Read a transaction in the network's serialization, with or without witness.
 
         Raises:
             InvalidInput: with `code`, or AMOUNT_OUT_OF_RANGE for an impossible amount.
         Source: BIP 144.
         """
-        reader = ByteReader(raw, code)
+        reader = ByteReader(raw, code, limit)
         version = reader.int32()
         if raw[4:6] != b"\x00\x01":
             transaction = _read_stripped(reader, version)
@@ -235,12 +265,14 @@ class Transaction:
         return transaction
 
     @classmethod
-    def parse_without_witness(cls, raw: bytes, code: Code = Code.MALFORMED_TRANSACTION) -> "Transaction":
+    def parse_without_witness(
+        cls, raw: bytes, code: Code = Code.MALFORMED_TRANSACTION, limit: PartLimit | None = None
+    ) -> "Transaction":
         """Read the serialization that knows no witness, as a version 0 PSBT holds its unsigned transaction.
 
         Zero inputs are possible here. Raises as `parse` does.
         """
-        reader = ByteReader(raw, code)
+        reader = ByteReader(raw, code, limit)
         return _read_stripped(reader, reader.int32())
 
     @property
