@@ -35,8 +35,17 @@ _CHUNK = 1 << 20
 Write = Callable[[int, bytes], int]
 """Like `os.write`: takes a file descriptor and bytes, returns how many were written."""
 
+Link = Callable[[int, str, str], None]
+"""Takes a folder's descriptor, a name in it, and gives the file a second name there, never over another file."""
 
-def create_file(path: Path, content: bytes, *, mode: int = FILE_MODE, write: Write = os.write) -> None:
+
+def _hard_link(folder: int, name: str, second_name: str) -> None:
+    os.link(name, second_name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+
+
+def create_file(
+    path: Path, content: bytes, *, mode: int = FILE_MODE, write: Write = os.write, link: Link = _hard_link
+) -> None:
     """Write a new file; an existing one, of whatever kind, is left alone.
 
     Raises:
@@ -44,11 +53,15 @@ def create_file(path: Path, content: bytes, *, mode: int = FILE_MODE, write: Wri
         InvalidInput: the path can't be one of a file, or its folder is missing.
     """
     with _folder_of(path) as (folder, name), _written(folder, path, content, mode, write) as temporary:
-        if not _link(folder, temporary, name):
+        try:
+            link(folder, temporary, name)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
             # A file system without hard links (an SD card): only another program that creates
             # this very name between the look and the rename could be overwritten.
             if _exists(folder, name):
-                raise FileExistsError(errno.EEXIST, "exists")
+                raise FileExistsError(errno.EEXIST, "exists") from error
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
@@ -181,17 +194,6 @@ def _write_all(file: int, content: bytes, write: Write, path: Path) -> None:
         if count <= 0:
             raise OSError(errno.EIO, "nothing was written", str(path))
         left = left[count:]
-
-
-def _link(folder: int, temporary: str, name: str) -> bool:
-    """Give the temporary file its name if that is free; False where the file system has no hard links."""
-    try:
-        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in _NO_HARD_LINKS:
-            return False
-        raise
-    return True
 
 
 def _exists(folder: int, name: str) -> bool:
