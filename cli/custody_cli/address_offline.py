@@ -1,7 +1,7 @@
-"""`custody address list | verify`: addresses from the descriptor alone, for anyone who holds the vault file.
+"""`custody address next | list | verify`: addresses, derived by two engines.
 
-Nothing is answered from a cache, a label or a journal (A36): both commands derive. What hands
-out a fresh address changes the journal and lives elsewhere.
+`list` and `verify` work from the descriptor alone, for anyone who holds the vault file; nothing
+is answered from a cache, a label or a journal (A36). `next` reserves an index in the journal.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,13 @@ from custody.bitcoin.second_opinion import SecondOpinion, require_same_scripts
 from custody.documents.display import group_address
 from custody.errors import JsonValue
 from custody.vault.vault import Vault
-from custody_cli.loading import load_vault, vault_file_option
+from custody.workflow.issue_address import issue_address
+from custody.workflow.office import editing
+from custody_cli.loading import load_vault, vault_file_option, workspace_of
 from custody_cli.options import NounGroup, examples
 from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.session import Session
+from custody_cli.system import surroundings_of
 
 _BRANCHES = click.Choice([branch.label for branch in Branch])
 _MAX_COUNT = 1_000_000
@@ -34,6 +37,22 @@ _SEARCHED = 10_000
 )
 def address() -> None:
     """Addresses of the vault, derived from its descriptor."""
+
+
+@address.command(
+    "next",
+    epilog=examples("custody --vault reserve address next --label 'mining pool'", "custody address next --json"),
+)
+@click.option("--label", metavar="TEXT", help="What the address is for.")
+@click.pass_obj
+def next_(session: Session, label: str | None) -> Answer:
+    """Hand out the next receive address, derived by both engines and reserved in the journal."""
+    with editing(workspace_of(session), surroundings_of(session)) as desk:
+        issued = issue_address(desk, label=label)
+    place = f"receive {issued.index}"
+    json: dict[str, JsonValue] = {"address": issued.address, "branch": "receive", "index": issued.index}
+    shown = Styled(group_address(issued.address), Style.STRONG)
+    return Answer(json, lambda: (shown, issued.address, f"{place}; compare it on a device before you give it away"))
 
 
 @address.command(

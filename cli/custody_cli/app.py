@@ -34,6 +34,7 @@ NOUNS = {
     "coins": LazyCommand("custody_cli.coins_commands:coins", "Coins: sync with the chain, list, freeze, label."),
     "proposal": LazyCommand("custody_cli.proposal_commands:proposal", "Payments: draft, sign, finalize, broadcast."),
     "psbt": LazyCommand("custody_cli.psbt_commands:psbt", "Review, combine, convert a PSBT; needs no workspace."),
+    "regtest": LazyCommand("custody_cli.regtest_commands:regtest", "The embedded practice chain: mine blocks."),
     "journal": LazyCommand("custody_cli.journal_commands:journal", "The journal: show, verify, export."),
 }
 """Every noun by name: where it lives and what the root's help says of it. An absent module's noun is not shown."""

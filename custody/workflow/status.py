@@ -1,0 +1,112 @@
+"""What an officer has to know first: what nobody explained, who is awaited, what can still be spent."""
+
+from dataclasses import dataclass
+
+from custody.audit.chain_view import Outflow, prior_total, unexplained_outflows
+from custody.audit.proposal_state import LIVE, ProposalState
+from custody.audit.state import PriorHistory
+from custody.bitcoin.address import address_of
+from custody.errors import JsonValue
+from custody.workflow.list_coins import CoinList, list_coins
+from custody.workflow.office import Office
+from custody.workflow.proposal_view import ProposalView, view_proposal
+
+_SHOWN = LIVE | {ProposalState.BROADCAST, ProposalState.MINED, ProposalState.STILL_SPENDABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The office at one head of the journal."""
+
+    vault_name: str
+    network: str
+    governance: str
+    coins: CoinList
+    proposals: tuple[ProposalView, ...]
+    """Those that somebody has to think of."""
+    taken_back: tuple[str, ...]
+    """Txids of payments that were in a block and are in none any more."""
+    unexplained: tuple[tuple[Outflow, tuple[str, ...]], ...]
+    """Outflows that no proposal explains, each with the addresses that it pays."""
+    prior: PriorHistory
+
+    @property
+    def exit_code(self) -> int:
+        """3 for an unexplained outflow, 9 for an incomplete view, else 0."""
+        if self.unexplained:
+            return 3
+        return 0 if self.coins.is_complete else 9
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return everything as one document."""
+        listed = self.coins.to_json()
+        del listed["coins"]
+        return {
+            "vault": self.vault_name,
+            "network": self.network,
+            "governance": self.governance,
+            **listed,
+            "set_aside": [str(coin.outpoint) for coin, _address in self.coins.coins if coin.is_set_aside],
+            "proposals": [
+                {
+                    "proposal_id": view.proposal_id,
+                    "state": str(view.state),
+                    "confirm_sats": view.amount_to_confirm,
+                    "signing": view.review.signing.to_json(),
+                    "awaited": _awaited(view),
+                }
+                for view in self.proposals
+            ],
+            "taken_back": [*self.taken_back],
+            "unexplained_outflows": [
+                {
+                    "code": "UNEXPLAINED_OUTFLOW",
+                    "txid": outflow.transaction.txid,
+                    "height": outflow.transaction.height,
+                    "left_us_sats": outflow.left_us,
+                    "addresses": [*addresses],
+                }
+                for outflow, addresses in self.unexplained
+            ],
+            "prior_history": {"count": self.prior.count, "sum_sats": self.prior.sum},
+        }
+
+
+def status_of(office: Office) -> Status:
+    """Return the status from the journal alone; the chain is asked by `coins sync`."""
+    state = office.state
+    views = (view_proposal(state, office.vault, record) for record in state.proposals.values())
+    return Status(
+        vault_name=office.vault.name,
+        network=str(office.vault.network),
+        governance="none, ungoverned" if state.ungoverned else "none",
+        coins=list_coins(office),
+        proposals=tuple(view for view in views if view.state in _SHOWN),
+        taken_back=_taken_back(office),
+        unexplained=tuple((outflow, _payees(office, outflow)) for outflow in unexplained_outflows(state)),
+        prior=prior_total(state),
+    )
+
+
+def _awaited(view: ProposalView) -> list[JsonValue]:
+    return [] if view.review.signing.is_complete else [*view.review.signing.unsigned]
+
+
+def _payees(office: Office, outflow: Outflow) -> tuple[str, ...]:
+    return tuple(
+        address_of(output.script_pubkey, office.vault.network) or output.script_pubkey.hex()
+        for output in outflow.transaction.outputs
+        if output.place is None
+    )
+
+
+def _taken_back(office: Office) -> tuple[str, ...]:
+    """Return our transactions that some entry saw in a block and that no block holds now."""
+    now = {txid for txid, seen in office.state.transactions.items() if seen.block_hash is not None}
+    once: dict[str, None] = {}
+    for entry in office.entries:
+        seen = entry.body.get("transactions") if entry.kind == "chain_observed" else None
+        for item in seen if isinstance(seen, list) else ():
+            if isinstance(item, dict) and item.get("block_hash") is not None:
+                once[str(item.get("txid"))] = None
+    return tuple(txid for txid in once if txid not in now)
