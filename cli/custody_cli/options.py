@@ -15,7 +15,6 @@ from typing import TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from custody import atomic
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.documents.names import check_name
@@ -191,6 +190,8 @@ def read_input(place: str, *, max_bytes: int) -> bytes:
         InvalidInput: not a plain file, or too large.
         SecretRefused: it holds what looks like a private key or a seed.
     """
+    from custody import atomic  # only commands that read files pay for it
+
     data = _read_stdin(max_bytes) if place == STDIO else atomic.read_file(Path(place), max_bytes=max_bytes)
     scan_bytes(data, place="stdin" if place == STDIO else f"file `{place}`")
     return data

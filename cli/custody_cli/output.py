@@ -6,11 +6,9 @@ reorder text or forge a line. Colour is added after that, only to a terminal, on
 second sign beside a word.
 """
 
-import hashlib
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -127,6 +125,8 @@ def print_interrupted(*, as_json: bool) -> int:
 
 def print_bug(error: Exception, *, as_json: bool) -> int:
     """Report a bug by type and place alone and return 1: the exception's text may hold a secret."""
+    import hashlib  # only a bug pays for it
+
     kind, place = type(error).__name__, _place_of(error)
     digest = hashlib.sha256(f"{kind}@{place}".encode()).hexdigest()[:16]
     _print_failure(
@@ -140,6 +140,8 @@ def print_bug(error: Exception, *, as_json: bool) -> int:
 
 
 def _place_of(error: Exception) -> str:
+    import traceback  # only a bug pays for it
+
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return "unknown"
