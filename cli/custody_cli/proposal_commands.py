@@ -15,7 +15,7 @@ from custody.spend.payments import parse_payments
 from custody.workflow.draft_proposal import Wish, draft_payment, left_event
 from custody.workflow.finish_proposal import broadcast_proposal, end_proposal, finalize_proposal, wait_for_confirmation
 from custody.workflow.office import editing, open_office
-from custody.workflow.proposal_access import collected_psbt, find_proposal
+from custody.workflow.proposal_access import collected_psbt, find_proposal, require_live, require_sole_holder
 from custody.workflow.proposal_view import ProposalView, view_proposal
 from custody.workflow.psbt_files import read_returned
 from custody.workflow.replace_proposal import bump_inflow, bump_proposal, cancel_proposal
@@ -150,6 +150,8 @@ def export(session: Session, named: str | None, output: str, version: str, as_ba
         psbt = to_version(collected_psbt(record), int(version))
         content = (psbt.to_base64() + "\n").encode() if as_base64 else psbt.serialize()
         if not record.has_left:
+            require_live(desk.state, record)
+            require_sole_holder(desk.state, record)
             desk.record([left_event(record.proposal_id, "export")])
         answer = _answer(view_proposal(desk.state, desk.vault, desk.state.proposals[record.proposal_id]))
     if output == STDIO:

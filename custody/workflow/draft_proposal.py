@@ -18,12 +18,12 @@ from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
 from custody.errors import ChainUnavailable, CheckFailed, Conflict, InvalidInput
 from custody.ports import ChainBackend, Progress
-from custody.spend.bump import payee_findings
+from custody.spend.bump import Replacement, payee_findings
 from custody.spend.coin_selection import FeeTarget
 from custody.spend.draft import Draft, DraftRequest, DraftSetting, Payee, draft
 from custody.spend.expiry import expiry_after, is_expired
 from custody.spend.proposal import ProposalKind
-from custody.spend.psbt_builder import build_psbt, final_txid
+from custody.spend.psbt_builder import build_psbt
 from custody.spend.review_model import ReviewLimits, require_clean
 from custody.spend.utxo import CONFIRMED_DEPTH
 from custody.workflow.governance import require_governed_or_waived
@@ -68,7 +68,7 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
     request = DraftRequest(
         kind=_kind_of(desk, wish.payees),
         payees=wish.payees,
-        fee=FeeTarget(wish.fee_rate or _estimate(backend)),
+        fee=_fee_target(desk.state, replaced, wish.fee_rate or _estimate(backend)),
         nonce=desk.surroundings.nonces.nonce(),
         expires=expiry_of(desk.state, wish.expires),
         change_index=next_index(desk.state, Branch.CHANGE),
@@ -169,8 +169,7 @@ def claims_of(state: State, replaced: ProposalRecord | None) -> frozenset[str]:
     """Return the proposal ids and txids whose claim on coins is given up."""
     if replaced is None:
         return frozenset()
-    chain = replacement_chain(state, replaced)
-    return frozenset({record.proposal_id for record in chain} | {final_txid(record.psbt) for record in chain})
+    return replacement_of(state, replaced).claims
 
 
 def require_same_payees(replaced: ProposalRecord, made: Draft) -> None:
@@ -201,6 +200,19 @@ def _kind_of(desk: Desk, payees: tuple[Payee, ...]) -> ProposalKind:
     counts = {int(branch): next_index(desk.state, branch) + 1_000 for branch in Branch}
     ours = find_script(desk.vault.deriver, scripts, counts=counts)
     return ProposalKind.INTERNAL if scripts and len(ours) == len(scripts) else ProposalKind.PAYMENT
+
+
+def _fee_target(state: State, replaced: ProposalRecord | None, rate: FeeRate) -> FeeTarget:
+    """Return the fee to pay; over what left and may be in somebody's mempool, BIP 125 asks for more."""
+    if replaced is None or not replaced.has_left:
+        return FeeTarget(rate)
+    return replacement_of(state, replaced).fee_target(rate)
+
+
+def replacement_of(state: State, record: ProposalRecord) -> Replacement:
+    """Return what a replacement has to know about the proposal and those that it replaced."""
+    chain = replacement_chain(state, record)
+    return Replacement(tuple(one.proposal for one in chain), frozenset(one.final_txid for one in chain))
 
 
 def _estimate(backend: ChainBackend) -> FeeRate:

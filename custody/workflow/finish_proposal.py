@@ -14,7 +14,6 @@ from custody.codes import Code
 from custody.errors import ChainUnavailable, Conflict, NotYet
 from custody.ports import ChainBackend, Progress
 from custody.spend.bump import eviction_findings
-from custody.spend.psbt_builder import final_txid
 from custody.spend.review_model import ReviewLimits
 from custody.workflow.acknowledge import require_acknowledged
 from custody.workflow.office import Desk
@@ -100,7 +99,7 @@ def broadcast_proposal(
             advice="Nothing was sent. Read the node's reason; bump or draft again if the fee is too low.",
             details={"reason": verdict.reason},
         )
-    expected = frozenset(final_txid(one.psbt) for one in replacement_chain(desk.state, record))
+    expected = frozenset(one.final_txid for one in replacement_chain(desk.state, record))
     evicted = eviction_findings(backend.conflicts(final), expected)
     items = require_acknowledged([*checked.findings, *evicted], given_acks, record.acknowledged)
     desk.record(acknowledged_events(record, "broadcast", items))

@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 
 from custody.audit.chain_view import next_index
-from custody.audit.proposal_state import HOLDING, LIVE, ProposalState, replacement_chain, state_of
+from custody.audit.proposal_state import HOLDING, LIVE, ProposalState, other_holders, replacement_chain, state_of
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.psbt import PartialSignature, Psbt
@@ -97,6 +97,22 @@ def require_live(state: State, record: ProposalRecord) -> None:
             f"proposal `{record.proposal_id[:16]}` is {now}",
             advice="Look at it with `custody proposal show`, and at all with `custody proposal list`.",
             details={"state": str(now)},
+        )
+
+
+def require_sole_holder(state: State, record: ProposalRecord) -> None:
+    """Refuse to let a proposal leave while another one holds a coin of it: both could be signed.
+
+    Raises:
+        Conflict: COIN_RESERVED.
+    """
+    rivals = other_holders(state, record)
+    if rivals:
+        raise Conflict(
+            Code.COIN_RESERVED,
+            f"proposal `{rivals[0][:16]}` holds a coin of this one too",
+            advice="Withdraw or cancel one of them first, or draft again with --replaces.",
+            details={"proposals": [*rivals]},
         )
 
 

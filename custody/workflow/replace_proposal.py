@@ -8,18 +8,24 @@ acknowledged before the replacement is broadcast.
 from dataclasses import replace
 
 from custody.audit.chain_view import coins_of, next_index
-from custody.audit.proposal_state import HOLDING, replacement_chain, state_of
+from custody.audit.proposal_state import HOLDING, state_of
 from custody.audit.state import ProposalRecord
 from custody.bitcoin.amount import FeeRate, Sats, sum_sats
 from custody.bitcoin.descriptor import Branch
 from custody.codes import Code
 from custody.errors import Conflict
 from custody.ports import ChainBackend, Progress
-from custody.spend.bump import Fresh, Replacement, plan_bump, plan_cancel, plan_child
+from custody.spend.bump import Fresh, plan_bump, plan_cancel, plan_child
 from custody.spend.draft import Draft, DraftRequest, DraftSetting, draft
-from custody.spend.psbt_builder import final_txid
 from custody.spend.review_model import ReviewLimits
-from custody.workflow.draft_proposal import Wish, expiry_of, record_draft, refresh, require_same_payees
+from custody.workflow.draft_proposal import (
+    Wish,
+    expiry_of,
+    record_draft,
+    refresh,
+    replacement_of,
+    require_same_payees,
+)
 from custody.workflow.office import Desk
 from custody.workflow.proposal_access import find_proposal
 from custody.workflow.proposal_view import ProposalView
@@ -36,10 +42,12 @@ def bump_proposal(
     refresh(desk, backend, progress)
     record = _replaceable(desk, named)
     fresh = _fresh(desk, None)
-    made = _drafted(desk, plan_bump(_replacement(desk, record), rate, fresh))
+    made = _drafted(desk, plan_bump(replacement_of(desk.state, record), rate, fresh))
     evicted = _evicted_fees(desk, backend, record, made)
     if evicted:
-        made = _drafted(desk, plan_bump(replace(_replacement(desk, record), descendant_fees=evicted), rate, fresh))
+        made = _drafted(
+            desk, plan_bump(replace(replacement_of(desk.state, record), descendant_fees=evicted), rate, fresh)
+        )
     require_same_payees(record, made)
     return record_draft(desk, backend, made, _wish(rate, limits))
 
@@ -61,10 +69,10 @@ def cancel_proposal(
             advice="Run `custody proposal withdraw`; its coins come free when it expires.",
         )
     coins, fresh = coins_of(desk.state, desk.vault), _fresh(desk, None)
-    made = _drafted(desk, plan_cancel(_replacement(desk, record), coins, rate, fresh))
+    made = _drafted(desk, plan_cancel(replacement_of(desk.state, record), coins, rate, fresh))
     evicted = _evicted_fees(desk, backend, record, made)
     if evicted:
-        dearer = replace(_replacement(desk, record), descendant_fees=evicted)
+        dearer = replace(replacement_of(desk.state, record), descendant_fees=evicted)
         made = _drafted(desk, plan_cancel(dearer, coins, rate, fresh))
     require_same_payees(record, made)
     return record_draft(desk, backend, made, _wish(rate, limits))
@@ -110,11 +118,6 @@ def _replaceable(desk: Desk, named: str) -> ProposalRecord:
     return record
 
 
-def _replacement(desk: Desk, record: ProposalRecord) -> Replacement:
-    chain = replacement_chain(desk.state, record)
-    return Replacement(tuple(one.proposal for one in chain), frozenset(final_txid(one.psbt) for one in chain))
-
-
 def _fresh(desk: Desk, reason: str | None) -> Fresh:
     return Fresh(
         nonce=desk.surroundings.nonces.nonce(),
@@ -132,7 +135,7 @@ def _drafted(desk: Desk, request: DraftRequest) -> Draft:
 
 def _evicted_fees(desk: Desk, backend: ChainBackend, record: ProposalRecord, made: Draft) -> Sats:
     """Return the known fees of what the draft would evict besides the proposals it replaces."""
-    own = _replacement(desk, record).final_txids
+    own = replacement_of(desk.state, record).final_txids
     others = [txid for txid in backend.conflicts(made.proposal.unsigned_transaction) if txid not in own]
     seen = [desk.state.transactions.get(txid) for txid in others]
     return sum_sats(one.fee for one in seen if one is not None and one.fee is not None)

@@ -25,7 +25,13 @@ from custody.vault.vault import Vault
 from custody.workflow.acknowledge import require_acknowledged
 from custody.workflow.draft_proposal import left_event
 from custody.workflow.office import Desk, Event
-from custody.workflow.proposal_access import collected_psbt, find_proposal, require_live, review_proposal
+from custody.workflow.proposal_access import (
+    collected_psbt,
+    find_proposal,
+    require_live,
+    require_sole_holder,
+    review_proposal,
+)
 
 _CLOSED = ON_CHAIN | {ProposalState.VOID, ProposalState.REPLACED}
 
@@ -56,6 +62,7 @@ def sign_with_device(
     """
     record = find_proposal(desk.state, named)
     require_live(desk.state, record)
+    require_sole_holder(desk.state, record)
     reviewed = collected_psbt(record)
     checked = require_reviewed(desk.state, desk.vault, record, limits)
     items = require_acknowledged(checked.findings, given_acks, record.acknowledged)
