@@ -12,7 +12,8 @@ import re
 
 from custody.documents.secret_kinds import SecretKind
 
-_WORD = re.compile(r"[a-z]{2,}")
+_WORD = re.compile(r"[a-z]{2,}|(?<=[a-z])\(| [=!<>]?= ")
+"""A word, or a sign of program text between words (a call, a member, an assignment), which is in no list."""
 _BESIDE_WORDS = frozenset(("st", "nd", "rd", "th", "no", "br", "li", "td", "tr", "word"))
 """What may stand between the words of a phrase: endings of ordinals, list markup, `word 1:`."""
 _ESCAPED_BREAK = re.compile(r"\\[nrt]")

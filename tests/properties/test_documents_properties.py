@@ -71,22 +71,19 @@ def test_no_cell_begins_a_formula(text: str) -> None:
 separators = st.sampled_from(
     [" ", "  ", "\n", "\t", ", ", ",", ";", " - ", "\n\n", "\r\n", '","', " | ", ".", "_", "/", "\\n"]
 )
-numberings = st.sampled_from(
-    [
-        "{word}",
-        "{n}. {word}",
-        "{n}) {word}",
-        "({n}) {word}",
-        "{n}: {word}",
-        "#{n} {word}",
-        "- {word}",
-        "* {word}",
-        "{n}\t{word}",
-        "word {n}: {word}",
-        '"{word}"',
-        "{n:02d}.{word}",
-    ]
-)
+NUMBERINGS = """{word}
+{n}. {word}
+{n}) {word}
+({n}) {word}
+{n}: {word}
+#{n} {word}
+- {word}
+* {word}
+{n}\t{word}
+word {n}: {word}
+"{word}"
+{n:02d}.{word}"""
+numberings = st.sampled_from(NUMBERINGS.splitlines())
 cases = st.sampled_from([str.lower, str.upper, str.capitalize])
 
 

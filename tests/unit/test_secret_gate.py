@@ -242,7 +242,7 @@ def test_a_place_that_is_a_secret_itself_is_not_named() -> None:
         (["vault", "import", " ".join(WORDS12)], "argument 3"),
         (["vault", "import", *WORDS12], "the arguments together"),
         (
-            ["x", *["1924", "0222", "0235", "1743", "0631", "1124", "0378", "1770", "0641", "1980", "1290", "1210"]],
+            ["x", *OTHERS["SeedQR in groups"][0].split()],
             "the arguments together",
         ),
     ],
