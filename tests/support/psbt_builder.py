@@ -236,14 +236,19 @@ class Payment:
         coin = self.coins[index]
         return self.vault.at(coin.branch, coin.index).key_by_cosigner[cosigner]
 
-    def signature(self, index: int, cosigner: int, *, sighash: int = 0x01, value: int | None = None) -> bytes:
-        """Return the signature of `cosigner` for input `index`: DER, low S, with the sighash byte."""
+    def signature(
+        self, index: int, cosigner: int, *, sighash: int = 0x01, value: int | None = None, grind: bool = False
+    ) -> bytes:
+        """Return the signature of `cosigner` for input `index`: DER, low S, with the sighash byte.
+
+        `grind` gives the low-R signature: for half of all messages another, equally valid one.
+        """
         coin = self.coins[index]
         script = self.vault.at(coin.branch, coin.index).witness_script
         digest = bip143_digest(
             self.psbt.unsigned_transaction(), index, script, coin.value if value is None else value, sighash
         )
-        return sign_digest(self.vault, cosigner, coin, digest) + bytes((sighash,))
+        return sign_digest(self.vault, cosigner, coin, digest, grind=grind) + bytes((sighash,))
 
     def signed(self, *cosigners: int, inputs: Sequence[int] | None = None, sighash: int = 0x01) -> Psbt:
         """Return the PSBT with partial signatures of `cosigners`, on all inputs or on `inputs`."""
@@ -278,10 +283,10 @@ class Payment:
         return replace(unsigned, inputs=inputs)
 
 
-def sign_digest(vault: TestVault, cosigner: int, coin: Coin, digest: bytes) -> bytes:
+def sign_digest(vault: TestVault, cosigner: int, coin: Coin, digest: bytes, *, grind: bool = False) -> bytes:
     """Return a deterministic DER signature of `digest` with the cosigner's key of `coin`."""
     key = _private_key(vault.first_seed + cosigner, (*vault.path, coin.branch, coin.index))
-    return bytes(key.key.sign(digest, grind=False).serialize())
+    return bytes(key.key.sign(digest, grind=grind).serialize())
 
 
 def high_s(signature: bytes) -> bytes:
