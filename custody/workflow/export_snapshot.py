@@ -1,23 +1,32 @@
-"""Write what the chain says about the vault into one file, for machines without a network."""
+"""Write what the node knows about the vault into a file for a machine without a network."""
 
 from pathlib import Path
 
-from custody.audit.chain_view import last_used_index
 from custody.chain.snapshot import SnapshotFinding, take_snapshot, write_snapshot_file
+from custody.chain.snapshot_file import Snapshot
+from custody.codes import Code
+from custody.errors import ChainUnavailable
 from custody.ports import ChainBackend, Progress
-from custody.workflow.office import Office
-from custody.workflow.sync_coins import MARGIN, WINDOW, SyncOutcome, watch_request
+from custody.workflow.office import Desk
+from custody.workflow.sync_coins import SyncOutcome, watch_request, window_of
 
 
 def export_snapshot(
-    office: Office, backend: ChainBackend, path: Path, outcome: SyncOutcome, progress: Progress
-) -> None:
-    """Write a new snapshot file after a sync; an existing file is left alone.
+    desk: Desk, backend: ChainBackend, outcome: SyncOutcome, path: Path, progress: Progress
+) -> Snapshot:
+    """Write a new snapshot file of the view that `outcome` found; the previous transaction of every coin is in it.
 
     Raises:
-        Conflict: FILE_EXISTS. ChainUnavailable: the backend can't give what the file needs.
+        ChainUnavailable: NODE_BUSY when the tip moved since.
+        Conflict: FILE_EXISTS.
     """
-    count = max(WINDOW, last_used_index(office.state) + 1 + MARGIN)
-    request = watch_request(office.vault, count, count)
+    request = watch_request(desk.vault, *window_of(desk.state))
+    seen = backend.watch(request, progress)
+    if seen.tip.block_hash != outcome.tip.block_hash:
+        raise ChainUnavailable(
+            Code.NODE_BUSY, "the chain's tip moved while the snapshot was taken", advice="Run the command again."
+        )
     finding = SnapshotFinding(outcome.incomplete, outcome.compared_with_utxo_set)
-    write_snapshot_file(path, take_snapshot(backend, request, backend.watch(request, progress), finding))
+    snapshot = take_snapshot(backend, request, seen, finding)
+    write_snapshot_file(path, snapshot)
+    return snapshot

@@ -58,7 +58,9 @@ def sync_coins(desk: Desk, backend: ChainBackend, *, full: bool, progress: Progr
     Raises:
         ChainUnavailable: the backend can't answer, or its tip keeps moving while it is asked.
     """
-    scan = full or not desk.state.has_complete_sync
+    # Only the whole set of unspent outputs lifts what an earlier comparison left open: asking for
+    # known coins one by one would never show a coin that the history hides.
+    scan = full or not desk.state.has_complete_sync or not desk.state.is_complete
     for _attempt in range(_ATTEMPTS):
         scripts, seen = _watch(desk, backend, progress)
         changes = find_changes(_known(desk.state), seen.transactions, scripts)
@@ -90,14 +92,16 @@ def watch_request(vault: Vault, receive: int, change: int) -> WatchRequest:
     return WatchRequest(vault.vault_id, vault.descriptor_text, scripts, vault.birth_height)
 
 
+def window_of(state: State) -> tuple[int, int]:
+    """Return how many receive and change scripts to watch, by what the journal knows to be in use."""
+    last = _last_used(state)
+    receive, change = (max(WINDOW, last[branch] + 1 + MARGIN) for branch in (Branch.RECEIVE, Branch.CHANGE))
+    return receive, change
+
+
 def _watch(desk: Desk, backend: ChainBackend, progress: Progress) -> tuple[tuple[WatchedScript, ...], WatchResult]:
     """Watch a window that ends well above the last script in use; widen it while it doesn't."""
-    receive = change = WINDOW
-    for branch, last in _last_used(desk.state).items():
-        if branch is Branch.RECEIVE:
-            receive = max(receive, last + 1 + MARGIN)
-        else:
-            change = max(change, last + 1 + MARGIN)
+    receive, change = window_of(desk.state)
     while True:
         request = watch_request(desk.vault, receive, change)
         seen = backend.watch(request, progress)
