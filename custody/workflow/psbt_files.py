@@ -14,7 +14,7 @@ from custody.bitcoin import kernel
 from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
 from custody.bitcoin.psbt_fields import MAGIC
 from custody.bitcoin.psbt_roles import extract, finalize, take_signatures
-from custody.bitcoin.second_opinion import segwit_v0_sighash, txid_of
+from custody.bitcoin.second_opinion import segwit_v0_sighash, segwit_v0_sighashes, txid_of
 from custody.bitcoin.sighash import SIGHASH_ALL, SegwitV0Hasher
 from custody.bitcoin.signatures import SpendScript
 from custody.bitcoin.transaction import Transaction, TxOutput
@@ -28,8 +28,9 @@ from custody.spend.review_places import VaultScripts
 from custody.vault.vault import Vault
 from custody.workflow.review_psbt import review_psbt
 
-MAX_SECOND_SIGHASHES = 64
-"""Inputs whose signature hash the second engine repeats; its cost grows with their square."""
+MAX_THIRD_SIGHASHES = 64
+"""Inputs whose signature hash python-bitcoinlib gives too, beside libwally's for all; its cost grows with their
+square."""
 _BASE64_MAGIC = b"cHNidP"
 _WHITE_SPACE = b" \t\r\n"
 
@@ -115,17 +116,29 @@ def verify_final(transaction: Transaction, psbt: Psbt, scripts: Sequence[SpendSc
     """
     raw = transaction.serialize()
     _require_same(txid_of(raw), transaction.txid, "the final txid")
-    unsigned = psbt.unsigned_transaction()
-    hasher = SegwitV0Hasher(unsigned)
-    stripped = unsigned.serialize_without_witness()
-    for number, script in enumerate(scripts[:MAX_SECOND_SIGHASHES]):
-        ours = hasher.digest(number, script.witness_script, script.value)
-        theirs = segwit_v0_sighash(stripped, number, script.witness_script, script.value, SIGHASH_ALL)
-        _require_same(theirs.hex(), ours.hex(), f"the signature hash of input {number}")
+    require_same_sighashes(psbt.unsigned_transaction(), scripts)
     if not kernel.is_available():
         return False
     kernel.verify_scripts(raw, _spent_outputs(psbt))
     return True
+
+
+def require_same_sighashes(unsigned: Transaction, scripts: Sequence[SpendScript]) -> None:
+    """Demand that both engines give one signature hash for every input.
+
+    Raises:
+        CheckFailed: ENGINES_DISAGREE, with the input.
+    """
+    hasher = SegwitV0Hasher(unsigned)
+    stripped = unsigned.serialize_without_witness()
+    seconds = segwit_v0_sighashes(stripped, [(one.witness_script, one.value) for one in scripts], SIGHASH_ALL)
+    for number, (script, second) in enumerate(zip(scripts, seconds, strict=True)):
+        what = f"the signature hash of input {number}"
+        ours = hasher.digest(number, script.witness_script, script.value)
+        _require_same(second.hex(), ours.hex(), what)
+        if number < MAX_THIRD_SIGHASHES:
+            third = segwit_v0_sighash(stripped, number, script.witness_script, script.value, SIGHASH_ALL)
+            _require_same(third.hex(), ours.hex(), what)
 
 
 def _master_of(returned: Sequence[Psbt | Transaction], vault: Vault) -> tuple[int, Psbt, tuple[SpendScript, ...]]:

@@ -1,14 +1,18 @@
-"""python-bitcoinlib's txid and signature hash against those of the first engine."""
+"""python-bitcoinlib's txid and signature hash, and libwally's, against those of the first engine."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custody.bitcoin.amount import Sats
-from custody.bitcoin.second_opinion import segwit_v0_sighash, txid_of
+from custody.bitcoin.script import multisig_script
+from custody.bitcoin.second_opinion import segwit_v0_sighash, segwit_v0_sighashes, txid_of
 from custody.bitcoin.sighash import SegwitV0Hasher
+from custody.bitcoin.signatures import SpendScript
 from custody.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
-from custody.errors import InvalidInput
+from custody.codes import Code
+from custody.errors import CheckFailed, InvalidInput
+from custody.workflow import psbt_files
 
 # The native P2WPKH example of BIP 143, whose second input is the witness one.
 BIP143_UNSIGNED = bytes.fromhex(
@@ -40,21 +44,42 @@ TRANSACTIONS = st.builds(
 def test_bip143_example() -> None:
     digest = segwit_v0_sighash(BIP143_UNSIGNED, 1, BIP143_SCRIPT_CODE, 600_000_000, 1)
     assert digest.hex() == BIP143_DIGEST
+    spent = [(b"\x51", 625_000_000), (BIP143_SCRIPT_CODE, 600_000_000)]
+    assert segwit_v0_sighashes(BIP143_UNSIGNED, spent, 1)[1].hex() == BIP143_DIGEST
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     transaction=TRANSACTIONS,
-    script=st.binary(max_size=300),
+    script=st.binary(min_size=1, max_size=300),
     value=st.integers(0, 10**14),
 )
 def test_both_engines_give_one_txid_and_one_digest(transaction: Transaction, script: bytes, value: int) -> None:
     raw = transaction.serialize_without_witness()
     assert txid_of(raw) == transaction.txid
     hasher = SegwitV0Hasher(transaction)
-    for number in range(len(transaction.inputs)):
-        ours = hasher.digest(number, script, Sats(value), 1)
-        assert segwit_v0_sighash(raw, number, script, value, 1) == ours
+    spent = [(script + bytes([number]), value + number) for number in range(len(transaction.inputs))]
+    ours = [hasher.digest(number, code, Sats(paid), 1) for number, (code, paid) in enumerate(spent)]
+    assert segwit_v0_sighashes(raw, spent, 1) == ours
+    assert [segwit_v0_sighash(raw, number, code, paid, 1) for number, (code, paid) in enumerate(spent)] == ours
+
+
+def test_a_final_transaction_has_every_input_hashed_by_two_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = psbt_files.MAX_THIRD_SIGHASHES + 2
+    inputs = tuple(TxInput(OutPoint(f"{number:064x}", number), b"", 0xFFFFFFFD) for number in range(1, count + 1))
+    unsigned = Transaction(2, inputs, (TxOutput(Sats(1_000), BIP143_SCRIPT_CODE),), 0)
+    multisig = multisig_script(1, [b"\x02" * 33, b"\x03" * 33])
+    scripts = [SpendScript(multisig, Sats(1_000 + number), None) for number in range(count)]
+    psbt_files.require_same_sighashes(unsigned, scripts)
+
+    def wrong_at_the_end(raw: bytes, spent: list[tuple[bytes, int]], sighash_type: int) -> list[bytes]:
+        return [*segwit_v0_sighashes(raw, spent, sighash_type)[:-1], bytes(32)]
+
+    monkeypatch.setattr(psbt_files, "segwit_v0_sighashes", wrong_at_the_end)
+    with pytest.raises(CheckFailed) as refused:
+        psbt_files.require_same_sighashes(unsigned, scripts)
+    assert refused.value.code is Code.ENGINES_DISAGREE
+    assert f"input {count - 1}" in refused.value.message
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x01", BIP143_UNSIGNED[:-1], BIP143_UNSIGNED + b"\0", b"\xff" * 60])
@@ -63,6 +88,14 @@ def test_what_is_no_transaction_is_refused(raw: bytes) -> None:
         txid_of(raw)
     with pytest.raises(InvalidInput):
         segwit_v0_sighash(raw, 0, b"", 0, 1)
+    with pytest.raises(InvalidInput):
+        segwit_v0_sighashes(raw, [(b"\x51", 0)], 1)
+
+
+@pytest.mark.parametrize("spent", [[], [(b"\x51", 1)], [(b"\x51", 1)] * 3, [(b"\x51", -1)] * 2, [(b"\x51", 2**64)] * 2])
+def test_spent_outputs_that_do_not_fit_are_refused(spent: list[tuple[bytes, int]]) -> None:
+    with pytest.raises(InvalidInput):
+        segwit_v0_sighashes(BIP143_UNSIGNED, spent, 1)
 
 
 @pytest.mark.parametrize("number", [-1, 2])
