@@ -1,5 +1,7 @@
 """python-bitcoinlib's txid and signature hash, and libwally's, against those of the first engine."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from custody.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from custody.codes import Code
 from custody.errors import CheckFailed, InvalidInput
 from custody.workflow import psbt_files
+from support.random_vaults import random_public_key
 
 # The native P2WPKH example of BIP 143, whose second input is the witness one.
 BIP143_UNSIGNED = bytes.fromhex(
@@ -68,7 +71,7 @@ def test_a_final_transaction_has_every_input_hashed_by_two_engines(monkeypatch: 
     count = psbt_files.MAX_THIRD_SIGHASHES + 2
     inputs = tuple(TxInput(OutPoint(f"{number:064x}", number), b"", 0xFFFFFFFD) for number in range(1, count + 1))
     unsigned = Transaction(2, inputs, (TxOutput(Sats(1_000), BIP143_SCRIPT_CODE),), 0)
-    multisig = multisig_script(1, [b"\x02" * 33, b"\x03" * 33])
+    multisig = multisig_script(2, sorted(random_public_key(random.Random(seed)) for seed in range(3)))
     scripts = [SpendScript(multisig, Sats(1_000 + number), None) for number in range(count)]
     psbt_files.require_same_sighashes(unsigned, scripts)
 
