@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -107,14 +108,14 @@ def test_a100_a_writer_goes_on_after_a_crash(tmp_path):
 
 
 @pytest.fixture
-def readable_folder(tmp_path):
-    """A folder whose parents anybody may pass; its own rights are given back at the end."""
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
-    folder = tmp_path / "media"
-    folder.mkdir()
-    yield folder
-    folder.chmod(0o755)
+def readable_folder():
+    """A folder that anybody may reach; pytest's own ones are closed to others by every session that starts."""
+    with TemporaryDirectory() as outer:
+        Path(outer).chmod(0o755)
+        folder = Path(outer) / "media"
+        folder.mkdir()
+        yield folder
+        folder.chmod(0o755)
 
 
 def _ask_as_nobody(path: Path) -> str:
