@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from custody.bitcoin.psbt_fields import PROPRIETARY, RawField
-from custody.bitcoin.psbt_secrets import refuse_private_key
+from custody.bitcoin.psbt_secrets import refuse_private_material
 from custody.bitcoin.transaction import ByteReader, PartLimit
 from custody.codes import Code
 from custody.errors import InvalidInput
@@ -138,8 +138,8 @@ def _unknown_field(key: bytes, value: bytes, where: str) -> RawField:
         if reader.compact_size() == PROPRIETARY:
             reader.sized_bytes()
             reader.compact_size()
-    refuse_private_key(key, where)
-    refuse_private_key(value, where)
+    refuse_private_material(key, where)
+    refuse_private_material(value, where)
     return RawField(key, value)
 
 
