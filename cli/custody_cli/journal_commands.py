@@ -1,129 +1,114 @@
-"""`custody journal …`: show, verify and export the journal. Nothing here writes to it."""
+"""`custody journal show | verify | export`: read the journal, check it, take it elsewhere. Writes nothing."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from custody import atomic
-from custody.audit.fold import fold
-from custody.audit.journal import Inspection, head_finding, inspect_export
-from custody.audit.journal_fields import finding
-from custody.errors import Altered, Finding
-from custody.workflow.open_vault import open_vault
+from custody.audit.journal import GENESIS_PREV, Entry
+from custody.errors import JsonValue
+from custody.workflow.verify_journal import JournalCheck, verify_export, verify_workspace_journal
 from custody.workspace.sqlite_store import SqliteJournal
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
-from custody_cli.output import Answer, AnswerValue, Line, Style, Styled, finding_lines, findings_json
+from custody_cli.output import Answer, Line, Style, Styled, finding_lines
 from custody_cli.session import Session
 
-_MAX_EXPORT = 4_000_000_000
 _ALTERED = 10
+_MAX_EXPORT = 1_000_000_000
+_WIDTH = 160
 
 
 @click.group(
     cls=NounGroup,
-    epilog=examples("custody --vault reserve journal show", "custody journal verify --file export.jsonl"),
+    epilog=examples(
+        "custody --vault reserve journal show",
+        "custody --vault reserve journal verify --expect-head HASH",
+        "custody --vault reserve journal export -o journal.jsonl",
+    ),
 )
 def journal() -> None:
-    """The journal: every event of the vault, each holding the hash of the one before."""
+    """The journal: everything that was done, in a chain of hashes."""
 
 
-@journal.command(epilog=examples("custody --vault reserve journal show --from 10 --limit 5"))
-@click.option("--from", "start", type=click.IntRange(min=0), default=0, show_default=True, metavar="SEQ")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N entries.")
+@journal.command(epilog=examples("custody journal show --limit 50", "custody journal show --from 0 --json"))
+@click.option("--from", "start", type=click.IntRange(min=0), metavar="SEQ", help="Start at this entry.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N entries; without --from the last N.")
 @click.pass_obj
-def show(session: Session, start: int, limit: int | None) -> Answer:
-    """List entries, oldest first, after the chain between them was checked."""
+def show(session: Session, start: int | None, limit: int | None) -> Answer:
+    """Show entries in their order, after the chain between them was checked. Actors and times are claims."""
     entries = SqliteJournal(workspace_of(session).journal_db).entries()
-    chosen = entries[start:][:limit]
+    first = start if start is not None else max(0, len(entries) - (limit or len(entries)))
+    shown = entries[first:][:limit]
+    head = entries[-1].hash if entries else GENESIS_PREV
 
     def lines() -> Iterator[Line]:
-        for entry in chosen:
-            height = "-" if entry.tip is None else str(entry.tip.height)
-            yield f"{entry.seq:>6}  {entry.time}  block {height:>7}  {entry.actor or '-':<12} {entry.kind}"
-            yield Styled(f"{'':>8}{entry.hash}", Style.FAINT)
+        for entry in shown:
+            yield Styled(
+                f"{entry.seq:>6}  {entry.time}  {entry.kind}  by {entry.actor or 'nobody named'}", Style.STRONG
+            )
+            yield f"        {_summary(entry)}"
+        yield f"{len(entries)} entries, head {head}"
 
-    listed = [
-        {
-            "seq": entry.seq,
-            "time": entry.time,
-            "tip": None if entry.tip is None else entry.tip.to_document(),
-            "actor": entry.actor,
-            "kind": entry.kind,
-            "body": entry.body,
-            "request_id": entry.request_id,
-            "prev": entry.prev,
-            "hash": entry.hash,
-        }
-        for entry in chosen
-    ]
-    return Answer({"entries": listed}, lines)
+    return Answer({"entries": [_entry_json(one) for one in shown], "count": len(entries), "head": head}, lines)
 
 
 @journal.command(
     epilog=examples(
-        "custody --vault reserve journal verify",
-        "custody --vault reserve journal verify --expect-head 5c1f…",
-        "custody journal verify --file export.jsonl --expect-head 5c1f…",
+        "custody journal verify",
+        "custody journal verify --expect-head HASH",
+        "custody journal verify --file export.jsonl",
     )
 )
-@click.option("--expect-head", metavar="HASH", help="A head noted elsewhere: must be an ancestor or the head itself.")
-@click.option("--file", "export_file", metavar="FILE", help="Verify this export instead of a workspace's journal.")
+@click.option("--expect-head", metavar="HASH", help="A head kept elsewhere; it must be this journal's, or an ancestor.")
+@click.option("--file", "export", metavar="EXPORT", help="Check this export alone, without a workspace.")
 @click.pass_obj
-def verify(session: Session, expect_head: str | None, export_file: str | None) -> Answer:
-    """Check every entry, every link and the fold; list all that is wrong. Exit 10 if anything is."""
-    if export_file is not None:
-        inspection = inspect_export(read_input(export_file, max_bytes=_MAX_EXPORT))
+def verify(session: Session, expect_head: str | None, export: str | None) -> Answer:
+    """Check every entry, the chain, what it means, and the vault file; list every discrepancy. Exit 10 if altered.
+
+    Without --expect-head, a journal that was cut short or rewritten as a whole looks intact.
+    """
+    if export is not None:
+        check = verify_export(read_input(export, max_bytes=_MAX_EXPORT), expect_head=expect_head)
     else:
-        inspection = SqliteJournal(workspace_of(session).journal_db).inspect()
-    findings = [*inspection.findings]
-    if expect_head is not None:
-        missing = head_finding(inspection.entries, expect_head)
-        findings += [missing] if missing is not None else []
-    if not findings:
-        findings += _fold_findings(inspection)
-        if export_file is None and not findings:
-            open_vault(workspace_of(session))
-    head = inspection.entries[-1].hash if inspection.entries else None
-    json: dict[str, AnswerValue] = {
-        "ok": not findings,
-        "entries": len(inspection.entries),
-        "head": head,
-        "findings": findings_json(findings),
-    }
-
-    def lines() -> Iterator[Line]:
-        yield from finding_lines(findings)
-        if findings:
-            yield Styled(f"ALTERED: {len(findings)} finding(s). Stop; call the auditor.", Style.BAD)
-        else:
-            yield Styled(f"the journal is whole: {len(inspection.entries)} entries", Style.GOOD)
-        yield f"head {head or '-'}"
-        if expect_head is None:
-            yield "Without a head that was noted elsewhere, missing last entries can't be seen (--expect-head)."
-
-    return Answer(json, lines, _ALTERED if findings else 0)
+        check = verify_workspace_journal(workspace_of(session), expect_head=expect_head)
+    return Answer(check.to_json(), lambda: _check_lines(check, expect_head), 0 if check.is_intact else _ALTERED)
 
 
-@journal.command(epilog=examples("custody journal export -o export.jsonl", "custody journal export -o -"))
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write; `-` is stdout. Never overwrites.")
+@journal.command(epilog=examples("custody journal export -o journal.jsonl", "custody journal export > journal.jsonl"))
+@click.option("-o", "--output", default=STDIO, metavar="FILE", help="A new file; stdout by default.")
 @click.pass_obj
 def export(session: Session, output: str) -> Answer:
-    """Write every entry as one canonical JSON line; an auditor replays the file without us."""
+    """Write the whole journal as plain JSON Lines, which an auditor checks without this program."""
     entries = SqliteJournal(workspace_of(session).journal_db).entries()
-    data = b"".join(entry.export_line() for entry in entries)
-    json: dict[str, AnswerValue] = {"entries": len(entries), "head": entries[-1].hash, "file": output}
+    content = b"".join(entry.export_line() for entry in entries)
+    said: dict[str, JsonValue] = {"entries": len(entries), "head": entries[-1].hash if entries else GENESIS_PREV}
     if output == STDIO:
-        return Answer(json, lambda: (), raw=data)
-    atomic.create_file(Path(output), data)
-    return Answer(json, lambda: (f"wrote {len(entries)} entries", f"head {entries[-1].hash}"))
+        return Answer({**said, "content": content.decode("utf-8")}, lambda: (), raw=content)
+    atomic.create_file(Path(output), content)
+    return Answer(
+        {**said, "file": output}, lambda: (f"wrote {len(entries)} entries to {output}", f"head {said['head']}")
+    )
 
 
-def _fold_findings(inspection: Inspection) -> list[Finding]:
-    """Return what the fold refuses: a journal whose links hold may still say what could not happen."""
-    try:
-        fold(inspection.entries)
-    except Altered as error:
-        return [finding("fold", error.message)]
-    return []
+def _entry_json(entry: Entry) -> JsonValue:
+    line: JsonValue = json.loads(entry.export_line())
+    return line
+
+
+def _summary(entry: Entry) -> str:
+    text = json.dumps(entry.body, ensure_ascii=False)
+    return text if len(text) <= _WIDTH else text[:_WIDTH] + " … (whole with --json)"
+
+
+def _check_lines(check: JournalCheck, expect_head: str | None) -> Iterator[Line]:
+    if check.is_intact:
+        yield Styled(f"intact: {len(check.entries)} entries", Style.GOOD)
+    else:
+        yield Styled(f"ALTERED: {len(check.findings)} discrepancies, {len(check.entries)} readable entries", Style.BAD)
+        yield from finding_lines(check.findings)
+    yield f"head {check.head}"
+    if expect_head is None:
+        yield "keep this head elsewhere and give it as --expect-head: only that shows a journal cut short or rewritten"

@@ -7,40 +7,55 @@ import click
 from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.workflow.office import open_office
-from custody.workflow.status import Status, status_of
+from custody.workflow.status import Status, next_step, status_of
+from custody_cli.coins_screen import incomplete_lines
 from custody_cli.loading import workspace_of
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.proposal_screen import list_line
 from custody_cli.session import Session
+from custody_cli.system import SystemClock
 
 
 @click.command(cls=CustodyCommand, epilog=examples("custody --vault reserve status", "custody status --json"))
 @click.pass_obj
 def status(session: Session) -> Answer:
-    """Who is awaited, what is still spendable, what nobody explained. Exit 3 for an unexplained outflow."""
-    found = status_of(open_office(workspace_of(session)))
+    """Who is awaited, what is still spendable, what nobody explained. Exit 3 for an unexplained outflow.
+
+    Exit 9 if the last view of the chain was incomplete. Nothing is asked of a node and nothing is written.
+    """
+    found = status_of(open_office(workspace_of(session)), SystemClock())
     return Answer(found.to_json(), lambda: _lines(found), found.exit_code)
 
 
 def _lines(found: Status) -> Iterator[Line]:
     yield Styled(f"Vault {found.vault_name} on {found.network}; governance: {found.governance}", Style.STRONG)
-    coins = found.coins
-    where = "never synced" if coins.height is None else f"at block {coins.height}"
-    yield f"TOTAL     {format_btc(coins.balance.total):>17} BTC  {where}"
-    yield f"SPENDABLE {format_btc(coins.balance.spendable):>17} BTC"
-    for reason in coins.incomplete:
-        yield Styled(f"INCOMPLETE: {reason}", Style.BAD)
+    yield from incomplete_lines(found.coins.incomplete)
+    yield from _sum_lines(found)
     yield from _alarm_lines(found)
-    aside = [coin for coin, _address in coins.coins if coin.is_set_aside]
-    if aside:
-        yield f"SET ASIDE {len(aside)} small coin(s) that nobody announced; `coins accept TXID:VOUT` takes one in"
+    if found.set_aside:
+        yield f"SET ASIDE {len(found.set_aside)} small coin(s) that nobody announced; `custody coins list` names them"
+        yield "    `custody coins accept TXID:VOUT` takes one in"
     if not found.proposals:
         yield "No proposal is under way."
     for view in found.proposals:
         yield list_line(view)
-        if not view.review.signing.is_complete:
-            yield f"    awaits {view.review.signing.missing} of {', '.join(view.review.signing.unsigned)}"
+        signing = view.review.signing
+        yield f"    signed: {', '.join(signing.signed) or 'nobody yet'}"
+        if not signing.is_complete:
+            yield f"    awaits {signing.missing} of {', '.join(signing.unsigned)}"
+        yield f"    next: {next_step(view)}"
+
+
+def _sum_lines(found: Status) -> Iterator[Line]:
+    coins = found.coins
+    if coins.tip is None:
+        return
+    known = "" if coins.is_complete else "  known, INCOMPLETE"
+    yield f"TOTAL     {format_btc(coins.total):>17} BTC{known}"
+    yield f"SPENDABLE {format_btc(coins.spendable):>17} BTC{known}"
+    age = "" if found.tip_age_blocks is None else f", about {found.tip_age_blocks} blocks ago by this machine's clock"
+    yield f"at block {coins.tip.height} {coins.tip.block_hash}{age}"
 
 
 def _alarm_lines(found: Status) -> Iterator[Line]:

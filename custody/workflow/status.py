@@ -6,12 +6,17 @@ from custody.audit.chain_view import Outflow, prior_total, unexplained_outflows
 from custody.audit.proposal_state import LIVE, ProposalState
 from custody.audit.state import PriorHistory
 from custody.bitcoin.address import address_of
+from custody.bitcoin.network import Network
 from custody.errors import JsonValue
-from custody.workflow.list_coins import CoinList, list_coins
+from custody.ports import Clock
+from custody.workflow.list_coins import CoinList, ListedCoin, list_coins
 from custody.workflow.office import Office
 from custody.workflow.proposal_view import ProposalView, view_proposal
 
 _SHOWN = LIVE | {ProposalState.BROADCAST, ProposalState.MINED, ProposalState.STILL_SPENDABLE}
+
+_BLOCK_S = 600
+_MEDIAN_LAG = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,13 @@ class Status:
     unexplained: tuple[tuple[Outflow, tuple[str, ...]], ...]
     """Outflows that no proposal explains, each with the addresses that it pays."""
     prior: PriorHistory
+    tip_age_blocks: int | None
+    """About how many blocks the last sync lies back, by this machine's clock; None where blocks keep no pace."""
+
+    @property
+    def set_aside(self) -> tuple[ListedCoin, ...]:
+        """Small coins that nobody announced."""
+        return tuple(one for one in self.coins.coins if one.coin.is_set_aside)
 
     @property
     def exit_code(self) -> int:
@@ -46,7 +58,8 @@ class Status:
             "network": self.network,
             "governance": self.governance,
             **listed,
-            "set_aside": [str(coin.outpoint) for coin, _address in self.coins.coins if coin.is_set_aside],
+            "tip_age_blocks": self.tip_age_blocks,
+            "set_aside": [str(one.coin.outpoint) for one in self.set_aside],
             "proposals": [
                 {
                     "proposal_id": view.proposal_id,
@@ -54,6 +67,12 @@ class Status:
                     "confirm_sats": view.amount_to_confirm,
                     "signing": view.review.signing.to_json(),
                     "awaited": _awaited(view),
+                    "still_spendable": view.state is ProposalState.STILL_SPENDABLE,
+                    "destinations": [
+                        {"address": one.address, "value_sats": one.value} for one in view.record.proposal.destinations
+                    ],
+                    "expires": view.record.proposal.expires,
+                    "next": next_step(view),
                 }
                 for view in self.proposals
             ],
@@ -65,6 +84,7 @@ class Status:
                     "height": outflow.transaction.height,
                     "left_us_sats": outflow.left_us,
                     "addresses": [*addresses],
+                    "accept": f"custody coins accept {outflow.transaction.txid} --reason TEXT",
                 }
                 for outflow, addresses in self.unexplained
             ],
@@ -72,7 +92,7 @@ class Status:
         }
 
 
-def status_of(office: Office) -> Status:
+def status_of(office: Office, clock: Clock) -> Status:
     """Return the status from the journal alone; the chain is asked by `coins sync`."""
     state = office.state
     views = (view_proposal(state, office.vault, record) for record in state.proposals.values())
@@ -85,11 +105,36 @@ def status_of(office: Office) -> Status:
         taken_back=_taken_back(office),
         unexplained=tuple((outflow, _payees(office, outflow)) for outflow in unexplained_outflows(state)),
         prior=prior_total(state),
+        tip_age_blocks=_tip_age(office, clock),
     )
+
+
+def next_step(view: ProposalView) -> str:
+    """Return what somebody runs next for a proposal."""
+    short = view.proposal_id[:16]
+    if view.state is ProposalState.STILL_SPENDABLE:
+        return f"custody proposal cancel {short} --fee-rate N"
+    if view.state is ProposalState.FINALIZED:
+        return f"custody proposal broadcast {short}"
+    if view.state is ProposalState.SIGNED:
+        return f"custody proposal finalize {short}"
+    if view.state in LIVE:
+        if view.record.has_left:
+            return "custody proposal add FILE"
+        return f"custody proposal export {short} -o FILE"
+    return "custody coins sync"
 
 
 def _awaited(view: ProposalView) -> list[JsonValue]:
     return [] if view.review.signing.is_complete else [*view.review.signing.unsigned]
+
+
+def _tip_age(office: Office, clock: Clock) -> int | None:
+    tip = office.state.tip
+    if tip is None or office.vault.network is Network.REGTEST:
+        return None
+    # The median time past lies about six blocks behind the newest block.
+    return max(0, (clock.now() - tip.median_time_past) // _BLOCK_S - _MEDIAN_LAG)
 
 
 def _payees(office: Office, outflow: Outflow) -> tuple[str, ...]:
