@@ -1,9 +1,9 @@
 """Bring the journal's view of the chain up to date, and say honestly whether it is complete.
 
 Two routes must agree: the backend's history of our scripts, and the set of unspent outputs
-(`scan` on the first sync and with `--full`, else one question per coin). The window of watched
-scripts grows until nothing is used near its end. What is new is appended as `chain_observed`;
-a view that is incomplete is journalled as such and answers exit 9, never a bare number.
+(`scan` on the first sync and with `--full`, else one question for each coin known before or
+now). The window of watched scripts grows until nothing is used near its end. What is new is
+appended as `chain_observed`; a view that is incomplete is journalled as such and answers exit 9, never a bare number.
 """
 
 from collections.abc import Iterator
@@ -66,7 +66,8 @@ def sync_coins(desk: Desk, backend: ChainBackend, *, full: bool, progress: Progr
         changes = find_changes(_known(desk.state), seen.transactions, scripts)
         events = _events(seen.tip, changes, seen.incomplete, scripts, scanned=False)
         after = desk.tentative(events)
-        difference = _difference(desk.vault, backend, after, scripts, seen.tip, scan=scan, progress=progress)
+        views = (desk.state, after)
+        difference = _difference(desk.vault, backend, views, scripts, seen.tip, scan=scan, progress=progress)
         if difference is None:
             continue
         incomplete = (*seen.incomplete, *difference)
@@ -163,15 +164,21 @@ def _is_news(state: State, tip: Tip, changes: Changes, incomplete: tuple[str, ..
 def _difference(
     vault: Vault,
     backend: ChainBackend,
-    after: State,
+    views: tuple[State, State],
     scripts: tuple[WatchedScript, ...],
     tip: Tip,
     *,
     scan: bool,
     progress: Progress,
 ) -> tuple[str, ...] | None:
-    """Return how our coins differ from the chain's unspent outputs, None if the tip moved meanwhile."""
-    ours = {coin.outpoint: coin.value for coin in coins_of(after, vault) if coin.height is not None}
+    """Return how our coins differ from the chain's unspent outputs, None if the tip moved meanwhile.
+
+    `views` are the journal's before and after this observation. The chain is asked about the coins of
+    both: one that the history dropped or calls spent, though the chain has it, is a difference.
+    """
+    before, ours = (
+        {coin.outpoint: coin.value for coin in coins_of(view, vault) if coin.height is not None} for view in views
+    )
     if scan:
         request = WatchRequest(vault.vault_id, vault.descriptor_text, scripts, vault.birth_height)
         result = backend.scan(request, progress)
@@ -179,9 +186,10 @@ def _difference(
             return None
         return tuple(_differences(ours, {coin.outpoint: coin.value for coin in result.coins}))
     theirs: dict[OutPoint, Sats] = {}
-    for number, outpoint in enumerate(ours):
+    asked = tuple(before | ours)
+    for number, outpoint in enumerate(asked):
         coin = backend.unspent(outpoint, include_mempool=False)
-        progress("comparing coins", number + 1, len(ours))
+        progress("comparing coins", number + 1, len(asked))
         if coin is not None:
             theirs[outpoint] = coin.value
     if backend.tip().block_hash != tip.block_hash:

@@ -218,14 +218,16 @@ def test_a_spend_made_outside_is_an_alarm_until_somebody_accepts_it(node: Node, 
     assert office.json(draft)["state"] == "draft"
 
 
-def test_a_wallet_that_hides_a_coin_is_found_by_the_node_s_own_set(node: Node, tmp_path: Path) -> None:
-    """Attack A35: the history that a draft would rest on hides a coin; the node's whole set of coins shows it."""
-    office = NodeOffice(tmp_path / "office", node, (1, 2, 15), threshold=2)
+@pytest.mark.parametrize(("how", "threshold"), [((), 2), (("--full",), 3)])
+def test_a35_a_coin_that_the_wallet_s_history_hides_is_found_in_the_node_s_set(
+    node: Node, tmp_path: Path, how: tuple[str, ...], threshold: int
+) -> None:
+    office = NodeOffice(tmp_path / "office", node, (1, 2, 15), threshold=threshold)
     office.fund(2)
     whole = office.json(["status"])["total_sats"]
     hidden = office.json(["coins", "list"])["coins"][0]["txid"]
     office.wallet("removeprunedfunds", hidden)
-    synced = office.json(["coins", "sync", "--full"], exit_code=9)
+    synced = office.json(["coins", "sync", *how], exit_code=9)
     assert synced["complete"] is False
     assert hidden in synced["incomplete"][0]
     assert office.json(["status"], exit_code=9)["total_sats"] < whole
