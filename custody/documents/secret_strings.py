@@ -7,7 +7,6 @@ Source: BIP 32, SLIP 132 (prefixes), BIP 38, BIP 93, BCR-2020-006 (UR types), Bi
 """
 
 import functools
-import hashlib
 import re
 
 from custody.documents.secret_kinds import SecretKind
@@ -157,7 +156,7 @@ def _is_mixed(token: str) -> bool:
 
 def _is_mini_key(token: str) -> bool:
     # The format's own check: the hash of the key and a question mark begins with a zero byte.
-    return _is_mistyped_base58(token) and hashlib.sha256(f"{token}?".encode()).digest()[0] == 0
+    return _is_mistyped_base58(token) and _sha256(f"{token}?".encode())[0] == 0
 
 
 def _is_wif(token: str) -> bool:
@@ -173,4 +172,10 @@ def _has_checksum(token: str, size: int) -> bool:
     if number >> (8 * size):
         return False
     raw = number.to_bytes(size, "big")
-    return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]
+    return _sha256(_sha256(raw[:-4]))[:4] == raw[-4:]
+
+
+def _sha256(message: bytes) -> bytes:
+    import hashlib  # brings OpenSSL: a command line without a key-like string shouldn't pay for it
+
+    return hashlib.sha256(message).digest()
