@@ -53,6 +53,7 @@ def test_a_payment_from_draft_to_confirmed_that_the_node_agrees_with(
     broadcast = ["proposal", "broadcast", drafted["proposal_id"], "--confirm-sats", drafted["confirm_sats"]]
     assert office.json(broadcast)["state"] == "broadcast"
     assert final["txid"] in _mempool(node)
+    assert office.json(["coins", "sync", "--full"])["complete"] is True  # what waits in the mempool is no gap
     office.mine(1)
     office.json(["coins", "sync"])
     assert office.show(drafted)["state"] == "mined"
