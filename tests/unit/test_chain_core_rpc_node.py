@@ -244,11 +244,18 @@ def test_addresses_equal_the_node_s(node: Node, vault: SigningVault) -> None:
         assert node.rpc("deriveaddresses", text, [0, 49]) == [vault.address(branch, index) for index in range(50)]
 
 
+def test_a_node_that_saw_no_payment_has_no_estimate(node: Node, tmp_path: Path) -> None:
+    process, fresh = start(node.program, tmp_path)
+    try:
+        with pytest.raises(ChainUnavailable) as caught:
+            fresh.backend().estimate_fee_rate(6)
+    finally:
+        stop(process)
+    assert caught.value.code is Code.NO_FEE_ESTIMATE
+
+
 def test_fees_and_blocks(node: Node, backend: CoreRpcBackend) -> None:
     assert backend.minimum_fee_rate() == FeeRate(1000)
-    with pytest.raises(ChainUnavailable) as caught:
-        backend.estimate_fee_rate(6)
-    assert caught.value.code is Code.NO_FEE_ESTIMATE
     tip = backend.tip()
     assert backend.block_hash_at(tip.height) == tip.block_hash
     assert backend.block_hash_at(tip.height + 1) is None
