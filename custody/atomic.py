@@ -65,6 +65,17 @@ def create_file(
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
+def require_creatable(path: Path) -> None:
+    """Demand that `create_file` would find the folder there and the name free now.
+
+    Raises:
+        Conflict: FILE_EXISTS. InvalidInput: as `create_file`.
+    """
+    with _folder_of(path) as (folder, name):
+        if _exists(folder, name):
+            raise FileExistsError(errno.EEXIST, "exists")
+
+
 def replace_file(path: Path, content: bytes, *, mode: int = FILE_MODE, write: Write = os.write) -> None:
     """Write a file, in the place of an older one if there is one.
 

@@ -23,8 +23,9 @@ def confirm_amount(view: ProposalView, *, verb: str, confirm_sats: int | None) -
         print_lines(payment_lines(view), sys.stderr)
         sys.stderr.write(f"To {verb} this, type the amount in satoshis ({wanted}), or nothing to stop: ")
         sys.stderr.flush()
-        answer = sys.stdin.readline(_LONGEST_ANSWER).strip().removesuffix("sat").replace(",", "").strip()
-        scan_text(answer, place="the answer")
+        line = _read_line()
+        scan_text(line, place="the answer")
+        answer = line.strip().removesuffix("sat").replace(",", "").strip()
         if not answer:
             raise NotYet(
                 Code.CONFIRMATION_EMPTY, "nothing was typed: nothing was done", advice="Run the command again."
@@ -37,3 +38,13 @@ def confirm_amount(view: ProposalView, *, verb: str, confirm_sats: int | None) -
             advice="Read the payment again; if it is right, repeat with exactly that amount.",
             details={"wanted_sats": wanted},
         )
+
+
+def _read_line() -> str:
+    """Return the answer; stdin may be closed, or hold bytes that are no text, which match no amount."""
+    if sys.stdin is None:
+        return ""
+    try:
+        return sys.stdin.readline(_LONGEST_ANSWER)
+    except UnicodeDecodeError:
+        return "?"

@@ -198,7 +198,7 @@ def read_input(place: str, *, max_bytes: int) -> bytes:
 
 
 def _read_stdin(max_bytes: int) -> bytes:
-    data = sys.stdin.buffer.read(max_bytes + 1)
+    data = b"" if sys.stdin is None else sys.stdin.buffer.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise InvalidInput(
             Code.FILE_TOO_LARGE,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from custody import atomic
-from custody.audit.proposal_state import ON_CHAIN, ProposalState
+from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
 from custody.bitcoin.psbt_version import to_version
 from custody.errors import Finding
 from custody.spend.draft import Payee
@@ -20,6 +20,7 @@ from custody.workflow.proposal_view import ProposalView, view_proposal
 from custody.workflow.psbt_files import read_returned
 from custody.workflow.replace_proposal import bump_inflow, bump_proposal, cancel_proposal
 from custody.workflow.sign_proposal import Added, add_returned, sign_with_device
+from custody.workflow.sync_coins import sync_coins
 from custody_cli.chain_access import opened_chain
 from custody_cli.confirm import confirm_amount
 from custody_cli.loading import workspace_of
@@ -145,6 +146,8 @@ def show(session: Session, named: str | None) -> Answer:
 @click.pass_obj
 def export(session: Session, named: str | None, output: str, version: str, as_base64: bool) -> Answer:
     """Write the PSBT with all signatures so far. The journal notes that it left."""
+    if output != STDIO:
+        atomic.require_creatable(Path(output))  # before the journal says that it left, which nothing takes back
     with editing(workspace_of(session), surroundings_of(session)) as desk:
         record = find_proposal(desk.state, named)
         psbt = to_version(collected_psbt(record), int(version))
@@ -252,15 +255,31 @@ def broadcast(
     limits = limits_of(max_fee_sats)
     office = open_office(workspace_of(session))
     view = view_proposal(office.state, office.vault, find_proposal(office.state, named), limits)
-    if view.final is not None and view.state is not ProposalState.BROADCAST and view.state not in ON_CHAIN:
+    asked = view.final is not None and view.state is not ProposalState.BROADCAST and view.state not in ON_CHAIN
+    if asked:
         confirm_amount(view, verb="broadcast", confirm_sats=confirm_sats)
     with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
         record = broadcast_proposal(
-            desk, backend, view.proposal_id, given_acks=acks, limits=limits, progress=session.progress
+            desk,
+            backend,
+            view.proposal_id,
+            given_acks=acks,
+            limits=limits,
+            progress=session.progress,
+            was_confirmed=asked,
         )
-        if wait:
-            wait_for_confirmation(desk, backend, record.proposal_id, pause=wait_a_while, progress=session.progress)
-        return _answer(view_proposal(desk.state, desk.vault, desk.state.proposals[record.proposal_id], limits))
+        sent = view_proposal(desk.state, desk.vault, record, limits)
+    if not wait or sent.state not in (ProposalState.BROADCAST, ProposalState.MINED):
+        return _answer(sent)
+
+    def look() -> ProposalState:
+        with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+            sync_coins(desk, backend, full=False, progress=session.progress)
+            return state_of(desk.state, desk.state.proposals[sent.proposal_id])
+
+    wait_for_confirmation(look, pause=wait_a_while)
+    office = open_office(workspace_of(session))
+    return _answer(view_proposal(office.state, office.vault, office.state.proposals[sent.proposal_id], limits))
 
 
 @proposal.command(

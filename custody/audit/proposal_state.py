@@ -186,9 +186,12 @@ class _Facts:
         return tip is not None and is_expired(record.proposal.expires, tip.median_time_past)
 
     def is_replaced(self, record: ProposalRecord) -> bool:
-        """Whether a replacement was drafted that still counts: not one that ended before it left."""
+        """Whether a replacement was drafted that still counts: not one that ended before it left, unless it was
+        replaced in its turn by one that counts."""
         return any(
-            other.has_left or not (other.withdrawn or other.rejected or self.is_expired(other))
+            other.has_left
+            or not (other.withdrawn or other.rejected or self.is_expired(other))
+            or self.is_replaced(other)
             for other in self.replacements.get(record.proposal_id, ())
         )
 

@@ -65,10 +65,11 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
     """
     refresh(desk, backend, progress)
     replaced = find_proposal(desk.state, wish.replaces) if wish.replaces is not None else None
+    outside = None if replaced is None else _newest_outside(desk.state, replaced)
     request = DraftRequest(
         kind=_kind_of(desk, wish.payees),
         payees=wish.payees,
-        fee=_fee_target(desk.state, replaced, wish.fee_rate or _estimate(backend)),
+        fee=_fee_target(desk.state, outside, wish.fee_rate or _estimate(backend)),
         nonce=desk.surroundings.nonces.nonce(),
         expires=expiry_of(desk.state, wish.expires),
         change_index=next_index(desk.state, Branch.CHANGE),
@@ -79,10 +80,10 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
         reason=wish.reason,
         drafter=desk.surroundings.actor,
     )
-    made = _with_shared_input(desk, request, replaced)
+    made = _with_shared_input(desk, request, outside)
     _require_no_second_payment(desk.state, made, wish)
-    if replaced is not None and replaced.has_left:
-        require_same_payees(replaced, made)
+    if outside is not None:
+        require_same_payees(outside, made)
     return record_draft(desk, backend, made, wish)
 
 
@@ -182,12 +183,17 @@ def require_same_payees(replaced: ProposalRecord, made: Draft) -> None:
         raise CheckFailed(finding.code, finding.message, advice=finding.advice)
 
 
-def _with_shared_input(desk: Desk, request: DraftRequest, replaced: ProposalRecord | None) -> Draft:
-    """Draft; a replacement of what left takes one coin of it in any case, so that both can never confirm."""
+def _newest_outside(state: State, replaced: ProposalRecord) -> ProposalRecord | None:
+    """Return the newest version that left the house: a held one in between doesn't hide it."""
+    return next((one for one in reversed(replacement_chain(state, replaced)) if one.has_left), None)
+
+
+def _with_shared_input(desk: Desk, request: DraftRequest, outside: ProposalRecord | None) -> Draft:
+    """Draft; a replacement of what left takes its coins in any case, so that both can never confirm."""
     setting = DraftSetting(desk.vault, coins_of(desk.state, desk.vault), _tip_height(desk.state))
-    if replaced is None or not replaced.has_left or request.named:
+    if outside is None or request.named:
         return draft(request, setting)
-    return draft(replace(request, required=replaced.proposal.inputs), setting)
+    return draft(replace(request, required=outside.proposal.inputs), setting)
 
 
 def _tip_height(state: State) -> int:
@@ -202,16 +208,17 @@ def _kind_of(desk: Desk, payees: tuple[Payee, ...]) -> ProposalKind:
     return ProposalKind.INTERNAL if scripts and len(ours) == len(scripts) else ProposalKind.PAYMENT
 
 
-def _fee_target(state: State, replaced: ProposalRecord | None, rate: FeeRate) -> FeeTarget:
+def _fee_target(state: State, outside: ProposalRecord | None, rate: FeeRate) -> FeeTarget:
     """Return the fee to pay; over what left and may be in somebody's mempool, BIP 125 asks for more."""
-    if replaced is None or not replaced.has_left:
-        return FeeTarget(rate)
-    return replacement_of(state, replaced).fee_target(rate)
+    return FeeTarget(rate) if outside is None else replacement_of(state, outside).fee_target(rate)
 
 
 def replacement_of(state: State, record: ProposalRecord) -> Replacement:
-    """Return what a replacement has to know about the proposal and those that it replaced."""
-    chain = replacement_chain(state, record)
+    """Return what a replacement has to know about the proposal and those that it replaced.
+
+    A version that never left can be in no mempool: it asks for no fee and shares no coin.
+    """
+    chain = [one for one in replacement_chain(state, record) if one.has_left or one is record]
     return Replacement(tuple(one.proposal for one in chain), frozenset(one.final_txid for one in chain))
 
 

@@ -45,21 +45,20 @@ def finalize_proposal(desk: Desk, named: str | None, *, given_acks: Sequence[str
     items = require_acknowledged(checked.findings, given_acks, record.acknowledged)
     context = review_context(desk.state, record, limits)
     finished = finalize_file(collected_psbt(record), desk.vault, context)
+    events = acknowledged_events(record, "finalize", items)
     if record.final is None:
         transaction = finished.transaction
-        desk.record(
-            [
-                *acknowledged_events(record, "finalize", items),
-                (
-                    "proposal_finalized",
-                    {
-                        "proposal_id": record.proposal_id,
-                        "txid": transaction.txid,
-                        "transaction": transaction.serialize().hex(),
-                    },
-                ),
-            ]
+        events.append(
+            (
+                "proposal_finalized",
+                {
+                    "proposal_id": record.proposal_id,
+                    "txid": transaction.txid,
+                    "transaction": transaction.serialize().hex(),
+                },
+            )
         )
+    desk.record(events)
     return Finished(desk.state.proposals[record.proposal_id], finished.kernel_verified)
 
 
@@ -71,8 +70,12 @@ def broadcast_proposal(
     given_acks: Sequence[str],
     limits: ReviewLimits,
     progress: Progress,
+    was_confirmed: bool,
 ) -> ProposalRecord:
     """Ask the node, send, and record it. A transaction that the chain has already is success.
+
+    `was_confirmed` says that a person typed the amount. What they saw before the lock was taken may
+    be past: without it only what is out already goes on.
 
     Raises:
         NotYet: SIGNATURES_MISSING before `finalize`, ACK_MISSING. Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED.
@@ -80,6 +83,9 @@ def broadcast_proposal(
     """
     sync_coins(desk, backend, full=False, progress=progress)
     record = find_proposal(desk.state, named)
+    now = state_of(desk.state, record)
+    if now in ON_CHAIN:
+        return _recorded(desk, record)
     final = record.final
     if final is None:
         raise NotYet(
@@ -87,9 +93,14 @@ def broadcast_proposal(
             f"proposal `{record.proposal_id[:16]}` is not finalized",
             advice="Collect the signatures, then run `custody proposal finalize`.",
         )
-    if state_of(desk.state, record) in ON_CHAIN:
-        return _recorded(desk, record)
     require_live(desk.state, record)
+    if not was_confirmed and now is not ProposalState.BROADCAST:
+        raise Conflict(
+            Code.PROPOSAL_STATE,
+            f"proposal `{record.proposal_id[:16]}` became {now} while this command started: nothing was sent",
+            advice="Run the command again: it asks for the amount.",
+            details={"state": str(now)},
+        )
     checked = require_reviewed(desk.state, desk.vault, record, limits)
     verdict = backend.test_accept(final.serialize())
     if not verdict.allowed and not verdict.already_known:
@@ -115,16 +126,21 @@ def broadcast_proposal(
     return desk.state.proposals[recorded.proposal_id]
 
 
-def wait_for_confirmation(
-    desk: Desk, backend: ChainBackend, proposal_id: str, *, pause: Callable[[], None], progress: Progress
-) -> ProposalState:
-    """Sync again and again until the proposal is confirmed or can't be any more; `pause` waits between."""
+def wait_for_confirmation(look: Callable[[], ProposalState], *, pause: Callable[[], None]) -> ProposalState:
+    """Look again and again until the proposal is confirmed or can't be any more; `pause` waits between.
+
+    `look` syncs and lets go of the lock and the chain, so that the office can bump what is stuck meanwhile.
+    """
     while True:
-        now = state_of(desk.state, desk.state.proposals[proposal_id])
+        pause()
+        try:
+            now = look()
+        except Conflict as busy:
+            if busy.code is not Code.WORKSPACE_LOCKED:
+                raise
+            continue
         if now is not ProposalState.BROADCAST and now is not ProposalState.MINED:
             return now
-        pause()
-        sync_coins(desk, backend, full=False, progress=progress)
 
 
 def end_proposal(desk: Desk, named: str, *, kind: str, reason: str | None) -> ProposalRecord:
