@@ -1,5 +1,6 @@
 """The pages name only commands and options that exist, explain every command, and link to pages that exist."""
 
+import hashlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -119,3 +120,9 @@ def test_command_is_mentioned_in_the_docs(path: tuple[str, ...]) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [target for target in _LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_documented_vault_id_is_the_hash_of_the_documented_bytes() -> None:
+    blocks = (ROOT / "docs/formats/vault.md").read_text(encoding="utf-8").split("```")[1::2]
+    document, answer = (block.replace("\n", "") for block in blocks[-2:])
+    assert hashlib.sha256(document.encode()).hexdigest() == answer
