@@ -16,7 +16,7 @@ from custody.bitcoin.derivation import find_script
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
-from custody.errors import ChainUnavailable, CheckFailed, Conflict, InvalidInput
+from custody.errors import ChainUnavailable, CheckFailed, Conflict, InvalidInput, UsageError
 from custody.ports import ChainBackend, Progress
 from custody.spend.bump import Replacement, payee_findings
 from custody.spend.coin_selection import FeeTarget
@@ -63,6 +63,7 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
         Conflict: INSUFFICIENT_FUNDS, a COIN_* code, SECOND_PAYMENT.
         CheckFailed: UNEXPLAINED_OUTFLOW, REPLACEMENT_CHANGES_PAYEE, or what the review refuses.
     """
+    _require_no_repeated_payee(desk, wish.payees)
     refresh(desk, backend, progress)
     replaced = find_proposal(desk.state, wish.replaces) if wish.replaces is not None else None
     outside = None if replaced is None else _newest_outside(desk.state, replaced)
@@ -220,6 +221,17 @@ def replacement_of(state: State, record: ProposalRecord) -> Replacement:
     """
     chain = [one for one in replacement_chain(state, record) if one.has_left or one is record]
     return Replacement(tuple(one.proposal for one in chain), frozenset(one.final_txid for one in chain))
+
+
+def _require_no_repeated_payee(desk: Desk, payees: tuple[Payee, ...]) -> None:
+    """Refuse one address twice, as in a payments file: by flags, or by a flag and a file, it is a mistake too."""
+    scripts = [script_of(payee.address, desk.vault.network) for payee in payees]
+    if len(set(scripts)) < len(scripts):
+        raise UsageError(
+            Code.USAGE,
+            "one address is to be paid twice",
+            advice="Give each address once, with the sum; look into the payments file too.",
+        )
 
 
 def _estimate(backend: ChainBackend) -> FeeRate:

@@ -111,3 +111,13 @@ def test_expired_version_between_does_not_bring_the_first_back(tmp_path: Path) -
     made.draft("--to", f"{stranger(1)}=1btc", "--replaces", second["proposal_id"])
     made.json(["proposal", "withdraw", second["proposal_id"]])
     assert made.show(first)["state"] == "replaced"
+
+
+def test_one_address_twice_is_refused_from_flags_and_file_alike(tmp_path: Path) -> None:
+    made = rehearsal(tmp_path, 1)
+    payments = tmp_path / "pay.csv"
+    payments.write_text(f"address,amount\n{stranger(1)},1btc\n")
+    draft = ["proposal", "draft", "--fee-rate", "5", "--to", f"{stranger(1)}=1btc"]
+    made.error([*draft, "--to", f"{stranger(1).upper()}=2btc"], exit_code=2)
+    made.error([*draft, "--payments", payments], exit_code=2)
+    assert made.json(["proposal", "list"])["proposals"] == []
