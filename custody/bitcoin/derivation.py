@@ -34,23 +34,37 @@ class DerivedScript:
     """In the order of the descriptor's keys."""
 
 
+_KEPT = 6_000
+"""Scripts that one deriver keeps: a command asks for the same window several times, and each costs 0.3 ms."""
+
+
 class ScriptDeriver:
     """Derives a descriptor's scripts; made once per descriptor and used for many addresses."""
 
-    __slots__ = ("_branch_keys", "descriptor")
+    __slots__ = ("_branch_keys", "_derived", "descriptor")
 
     def __init__(self, descriptor: Descriptor) -> None:
         self.descriptor = descriptor
         self._branch_keys: dict[int, tuple[tuple[PublicKey, bytes], ...]] = {}
+        self._derived: dict[tuple[int, int], DerivedScript] = {}
 
     def at(self, branch: int, index: int) -> DerivedScript:
-        """Derive the scripts at `branch`/`index`.
+        """Derive the scripts at `branch`/`index`; the first few thousand are kept for the next question.
 
         Raises:
             InvalidInput: INDEX_OUT_OF_RANGE for an index outside 0 to 2**31 - 1 or a branch
                 that the descriptor does not cover; HARDENED_PUBLIC_DERIVATION above that.
         Source: BIP 32, BIP 67, BIP 383.
         """
+        known = self._derived.get((branch, index))
+        if known is not None:
+            return known
+        derived = self._derive(branch, index)
+        if len(self._derived) < _KEPT:
+            self._derived[branch, index] = derived
+        return derived
+
+    def _derive(self, branch: int, index: int) -> DerivedScript:
         check_unhardened(index)
         keys = tuple(
             point.tweak_add(child_tweak(chain_code, point.serialized, index)[0])

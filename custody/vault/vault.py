@@ -6,6 +6,7 @@ exists only where it says so (`receive_only`). Nothing here is looked up or reco
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from custody.bitcoin.derivation import ScriptDeriver
 from custody.bitcoin.descriptor import Branch, Descriptor, ScriptType
@@ -105,8 +106,8 @@ class Vault:
 
     @property
     def deriver(self) -> ScriptDeriver:
-        """A fresh deriver of the vault's scripts; keep it while deriving many."""
-        return ScriptDeriver(self.descriptor)
+        """The deriver of the vault's scripts, one for all vaults with this descriptor."""
+        return _deriver_of(self.descriptor)
 
     @property
     def first_address(self) -> str:
@@ -157,6 +158,12 @@ class Vault:
             birth_height=_integer(fields["birth_height"], "birth_height"),
             receive_only=_boolean(fields["receive_only"], "receive_only"),
         )
+
+
+@lru_cache(maxsize=4)
+def _deriver_of(descriptor: Descriptor) -> ScriptDeriver:
+    """Return the one deriver of a descriptor: derivation depends on nothing else."""
+    return ScriptDeriver(descriptor)
 
 
 def _fields(document: JsonValue) -> dict[str, JsonValue]:
