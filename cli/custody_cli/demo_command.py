@@ -27,7 +27,7 @@ from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import Psbt
 from custody.chain.embedded import EmbeddedBackend
 from custody.codes import Code
-from custody.errors import ChainUnavailable, CheckFailed, JsonValue
+from custody.errors import ChainUnavailable, CheckFailed, InvalidInput, JsonValue
 from custody.workflow.office import open_office
 from custody.workflow.sync_coins import watch_request
 from custody.workspace.layout import Workspace
@@ -61,6 +61,7 @@ def demo(session: Session, keep: str | None) -> Answer:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="custody-demo-"))) / "reserve"
         else:
             folder = Path(keep)
+            _require_free(folder)
         story = _Story(folder, quiet=session.as_json)
         return story.tell()
 
@@ -204,6 +205,16 @@ class _Story:
         if not self._quiet:
             print_lines(lines, sys.stdout)
         _demand(code == expect, f"`custody {' '.join(command[:2])}` ended with exit {code}, expected {expect}")
+
+
+def _require_free(folder: Path) -> None:
+    if folder.parent.is_dir() and not folder.exists():
+        return
+    raise InvalidInput(
+        Code.FILE_EXISTS if folder.exists() else Code.FILE_NOT_FOUND,
+        f"`{folder}` is there already, or the folder that it would stand in is missing",
+        advice="Name a new folder in an existing one.",
+    )
 
 
 def _captured(arguments: Sequence[str]) -> tuple[int, str, str]:
