@@ -1,0 +1,86 @@
+"""Every attack of the catalogue that is built has a test named after it that drives the command line and asserts."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+DRIVERS = {"support.cli", "support.review_cases", "support.rehearsal", "support.node_office"}
+DOORS = {"run", "run_json", "run_review", "assert_refused", "assert_warned", "Rehearsal", "NodeOffice"}
+"""What runs a command, of the modules above."""
+
+SETUP = [*range(10, 20), 78, 86, 122]
+OUTPUTS = [*range(20, 29), 36, 45, 97]
+INPUTS = [30, 31, 32, 33, 34, 35, 40, 41, 42, 43, 44, 46, 47, 48]
+SIGNATURES = [*range(50, 61), 62, 66, 68, 119]
+FILES_AND_JOURNAL = [70, 71, 90, 91, 92, 94, 100, 101, 104]
+REQUIRED = {*SETUP, *OUTPUTS, *INPUTS, *SIGNATURES, *FILES_AND_JOURNAL}
+
+Function = ast.FunctionDef
+
+
+def _ids(name: str) -> set[int]:
+    head = re.match(r"test((?:_a\d+)+)", name)
+    return {int(number) for number in re.findall(r"\d+", head[1])} if head else set()
+
+
+def _doors(tree: ast.Module) -> set[str]:
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module in DRIVERS]
+    return {alias.asname or alias.name for node in imports for alias in node.names if alias.name in DOORS}
+
+
+def _names(function: Function) -> set[str]:
+    found = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    return found | {argument.arg for argument in function.args.args}
+
+
+def _drives(function: Function, functions: dict[str, Function], doors: set[str]) -> bool:
+    """Whether `function` reaches a door, by itself or through helpers and fixtures of its module."""
+    seen: set[str] = set()
+    waiting = [function]
+    while waiting:
+        names = _names(waiting.pop())
+        if names & doors:
+            return True
+        waiting += [functions[name] for name in names - seen if name in functions]
+        seen |= names
+    return False
+
+
+def _asserts(function: Function) -> bool:
+    """Whether something in `function` can fail: an assertion, `pytest.raises`, or a helper named after one."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func).rpartition(".")[2].lstrip("_")
+            if called.startswith(("assert_", "raises", "refus")):
+                return True
+    return False
+
+
+def _modules() -> Iterator[tuple[Path, ast.Module, dict[str, Function]]]:
+    for path in sorted(TESTS.rglob("test_*.py")):
+        tree = ast.parse(path.read_text())
+        yield path, tree, {node.name: node for node in tree.body if isinstance(node, Function)}
+
+
+def test_every_attack_is_mounted_through_the_command_line() -> None:
+    mounted: set[int] = set()
+    for _path, tree, functions in _modules():
+        doors = _doors(tree)
+        for name, function in functions.items():
+            if _ids(name) and _asserts(function) and _drives(function, functions, doors):
+                mounted |= _ids(name)
+    assert sorted(REQUIRED - mounted) == []
+
+
+def test_no_attack_passes_without_asserting() -> None:
+    silent = [
+        f"{path.name}:{name}"
+        for path, _tree, functions in _modules()
+        for name, function in functions.items()
+        if _ids(name) and not _asserts(function)
+    ]
+    assert silent == []
