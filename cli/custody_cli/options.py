@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.documents.names import check_name
-from custody.documents.secret_gate import scan_bytes
+from custody.documents.secret_gate import scan_bytes, scan_text
 from custody.errors import InvalidInput
 from custody_cli.session import Session
 
@@ -48,6 +48,7 @@ def _set_verbose(context: click.Context, _parameter: click.Parameter, value: boo
 
 def _set_vault(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
+        scan_text(str(value), place="--vault or CUSTODY_VAULT")  # errors name the folder
         _session(context).vault_directory = value
 
 
