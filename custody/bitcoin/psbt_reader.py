@@ -117,6 +117,8 @@ def sort_fields(fields: RawMap, grammar: MapGrammar, where: str) -> SortedFields
             found.keyed.append((key_type, key[1:], value))
         else:
             _refuse_known(key_type, grammar, where)
+            # Before the secret gate reads them: reading 100,000 fields would take seconds.
+            require_at_most(len(found.unknown) + 1, MAX_UNKNOWN_FIELDS, "unknown fields")
             found.unknown.append(_unknown_field(key, value, where))
     return found
 
