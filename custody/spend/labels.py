@@ -22,6 +22,8 @@ MAX_LINE_BYTES = 65_536
 MAX_LINES = 200_000
 
 _KNOWN_KEYS = frozenset({"type", "ref", "label", "origin", "spendable"})
+_MAX_DEPTH = 20
+
 _ORIGIN = re.compile(r"\[([0-9a-f]{8}(?:/[0-9]+h)*)\]", re.ASCII)
 
 
@@ -134,7 +136,24 @@ def _object(line: str, number: int) -> dict[str, object]:
         raise _malformed(number, "not one JSON object with distinct keys") from cause
     if not isinstance(document, dict):
         raise _malformed(number, "not a JSON object")
+    _refuse_deep(document, number)
     return document
+
+
+def _refuse_deep(document: object, number: int) -> None:
+    """Refuse nesting that a reader without a stack of its own could not follow; some Pythons parse it."""
+    level = [document]
+    for _depth in range(_MAX_DEPTH):
+        level = [item for value in level for item in _members(value)]
+        if not level:
+            return
+    raise _malformed(number, f"nested deeper than {_MAX_DEPTH} levels")
+
+
+def _members(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list) else []
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -119,7 +119,7 @@ def next_step(view: ProposalView) -> str:
     if view.state is ProposalState.SIGNED:
         return f"custody proposal finalize {short}"
     if view.state in LIVE:
-        if view.record.has_left:
+        if view.state is not ProposalState.DRAFT:
             return "custody proposal add FILE"
         return f"custody proposal export {short} -o FILE"
     return "custody coins sync"
