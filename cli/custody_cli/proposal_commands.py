@@ -11,7 +11,7 @@ from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
 from custody.bitcoin.psbt_version import to_version
 from custody.errors import Finding
 from custody.spend.draft import Payee
-from custody.spend.payments import parse_payments
+from custody.spend.payments import Payment, parse_payments
 from custody.workflow.draft_proposal import Wish, draft_payment, left_event
 from custody.workflow.finish_proposal import broadcast_proposal, end_proposal, finalize_proposal, wait_for_confirmation
 from custody.workflow.office import editing, open_office
@@ -92,14 +92,15 @@ def draft(
 ) -> Answer:
     """Draft a payment: choose coins, build the PSBT, review it, reserve it in the journal."""
     workspace = workspace_of(session)
-    payees = (*payees_of(to), *_payees_of_file(session, payments))
+    listed = _payments_of(session, payments)
+    payees = (*payees_of(to), *(Payee(one.address, one.value) for one in listed))
     if not payees:
         raise click.UsageError("nobody is paid: give --to or --payments")
     wish = Wish(
         payees=payees,
         fee_rate=rate_of(fee_rate),
         coins=outpoints_of(coins),
-        reason=reason,
+        reason=reason if reason is not None else _reason_of(listed),
         expires=expires,
         replaces=replaces,
         second_payment=second_payment,
@@ -344,12 +345,16 @@ def _ended(session: Session, named: str, kind: str, reason: str | None) -> Answe
         return _answer(view_proposal(desk.state, desk.vault, record))
 
 
-def _payees_of_file(session: Session, place: str | None) -> tuple[Payee, ...]:
+def _payments_of(session: Session, place: str | None) -> tuple[Payment, ...]:
     if place is None:
         return ()
     network = open_office(workspace_of(session)).vault.network
-    data = read_input(place, max_bytes=_MAX_PAYMENTS_FILE)
-    return tuple(Payee(one.address, one.value) for one in parse_payments(data, network))
+    return parse_payments(read_input(place, max_bytes=_MAX_PAYMENTS_FILE), network)
+
+
+def _reason_of(payments: Sequence[Payment]) -> str | None:
+    """Return the reasons of a payments file in its order, each once: those who approve read them."""
+    return "; ".join(dict.fromkeys(one.reason for one in payments if one.reason)) or None
 
 
 def _answer(view: ProposalView) -> Answer:

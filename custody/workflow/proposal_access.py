@@ -15,6 +15,7 @@ from custody.bitcoin.psbt import PartialSignature, Psbt
 from custody.codes import Code
 from custody.errors import Conflict, InvalidInput
 from custody.spend.expiry import is_expired
+from custody.spend.proposal import ProposalKind
 from custody.spend.review_model import Review, ReviewContext, ReviewLimits
 from custody.vault.vault import Vault
 from custody.workflow.review_psbt import review_psbt
@@ -82,7 +83,7 @@ def require_live(state: State, record: ProposalRecord) -> None:
     """Refuse a proposal that ended, that the chain has, or whose time is over.
 
     Raises:
-        Conflict: PROPOSAL_EXPIRED or PROPOSAL_STATE.
+        Conflict: PROPOSAL_EXPIRED, PROPOSAL_STATE, or COIN_FROZEN.
     """
     if state.tip is not None and is_expired(record.proposal.expires, state.tip.median_time_past):
         raise Conflict(
@@ -98,6 +99,7 @@ def require_live(state: State, record: ProposalRecord) -> None:
             advice="Look at it with `custody proposal show`, and at all with `custody proposal list`.",
             details={"state": str(now)},
         )
+    _require_thawed(state, record)
 
 
 def require_sole_holder(state: State, record: ProposalRecord) -> None:
@@ -113,6 +115,18 @@ def require_sole_holder(state: State, record: ProposalRecord) -> None:
             f"proposal `{rivals[0][:16]}` holds a coin of this one too",
             advice="Withdraw or cancel one of them first, or draft again with --replaces.",
             details={"proposals": [*rivals]},
+        )
+
+
+def _require_thawed(state: State, record: ProposalRecord) -> None:
+    """Refuse to go on with a frozen coin; a cancel moves coins to ourselves alone and may."""
+    frozen = [outpoint for outpoint in record.proposal.inputs if outpoint in state.frozen]
+    if frozen and record.proposal.kind is not ProposalKind.CANCEL:
+        raise Conflict(
+            Code.COIN_FROZEN,
+            f"coin `{frozen[0]}` of proposal `{record.proposal_id[:16]}` was frozen after it was drafted",
+            advice="Cancel the proposal, or unfreeze the coin with `custody coins unfreeze`.",
+            details={"outpoints": [str(outpoint) for outpoint in frozen]},
         )
 
 

@@ -18,6 +18,7 @@ from custody.ports import ChainBackend, Progress
 from custody.spend.bump import Fresh, plan_bump, plan_cancel, plan_child
 from custody.spend.draft import Draft, DraftRequest, DraftSetting, draft
 from custody.spend.review_model import ReviewLimits
+from custody.spend.utxo import Coin
 from custody.workflow.draft_proposal import (
     Wish,
     expiry_of,
@@ -41,6 +42,10 @@ def bump_proposal(
     """
     refresh(desk, backend, progress)
     record = _replaceable(desk, named)
+    if record.withdrawn or record.rejected:
+        raise _not_bumpable(
+            f"somebody ended proposal `{record.proposal_id[:16]}`", "Cancel it; draft a new payment if it is wanted."
+        )
     fresh = _fresh(desk, None)
     made = _drafted(desk, plan_bump(replacement_of(desk.state, record), rate, fresh))
     evicted = _evicted_fees(desk, backend, record, made)
@@ -68,12 +73,12 @@ def cancel_proposal(
             f"proposal `{record.proposal_id[:16]}` never left the house: there is nothing to cancel",
             advice="Run `custody proposal withdraw`; its coins come free when it expires.",
         )
-    coins, fresh = coins_of(desk.state, desk.vault), _fresh(desk, None)
-    made = _drafted(desk, plan_cancel(replacement_of(desk.state, record), coins, rate, fresh))
+    coins, fresh = _thawed(desk, record), _fresh(desk, None)
+    made = _drafted(desk, plan_cancel(replacement_of(desk.state, record), coins, rate, fresh), coins)
     evicted = _evicted_fees(desk, backend, record, made)
     if evicted:
         dearer = replace(replacement_of(desk.state, record), descendant_fees=evicted)
-        made = _drafted(desk, plan_cancel(dearer, coins, rate, fresh))
+        made = _drafted(desk, plan_cancel(dearer, coins, rate, fresh), coins)
     require_same_payees(record, made)
     return record_draft(desk, backend, made, _wish(rate, limits))
 
@@ -128,9 +133,19 @@ def _fresh(desk: Desk, reason: str | None) -> Fresh:
     )
 
 
-def _drafted(desk: Desk, request: DraftRequest) -> Draft:
+def _thawed(desk: Desk, record: ProposalRecord) -> tuple[Coin, ...]:
+    """Return the coins, those of the proposal as if not frozen: a freeze must not stop what protects them."""
+    own = set(record.proposal.inputs)
+    return tuple(
+        replace(coin, is_frozen=False) if coin.outpoint in own else coin for coin in coins_of(desk.state, desk.vault)
+    )
+
+
+def _drafted(desk: Desk, request: DraftRequest, coins: tuple[Coin, ...] | None = None) -> Draft:
     height = 0 if desk.state.tip is None else desk.state.tip.height
-    return draft(request, DraftSetting(desk.vault, coins_of(desk.state, desk.vault), height))
+    return draft(
+        request, DraftSetting(desk.vault, coins_of(desk.state, desk.vault) if coins is None else coins, height)
+    )
 
 
 def _evicted_fees(desk: Desk, backend: ChainBackend, record: ProposalRecord, made: Draft) -> Sats:

@@ -61,6 +61,7 @@ def sign_with_device(
         DeviceUnavailable: DEVICE_REFUSED, DEVICE_NO_SIGNATURE.
     """
     record = find_proposal(desk.state, named)
+    _require_cosigner(desk.vault, device)
     require_live(desk.state, record)
     require_sole_holder(desk.state, record)
     reviewed = collected_psbt(record)
@@ -153,6 +154,15 @@ def _add(desk: Desk, record: ProposalRecord, returned: Psbt | Transaction, sourc
     if fresh:
         desk.record([("signatures_added", {"proposal_id": record.proposal_id, "source": source, "signatures": fresh})])
     return Added(desk.state.proposals[record.proposal_id], len(fresh), notes)
+
+
+def _require_cosigner(vault: Vault, device: SigningDevice) -> None:
+    if all(one.key.origin.fingerprint != device.fingerprint for one in vault.cosigners):
+        raise DeviceUnavailable(
+            Code.DEVICE_NO_SIGNATURE,
+            f"the device `{device.name}` has fingerprint {device.fingerprint.hex()}, which no cosigner has",
+            advice="Connect a device that holds one of this vault's keys.",
+        )
 
 
 def _has_signed(desk: Desk, record: ProposalRecord, device: SigningDevice) -> bool:

@@ -12,7 +12,6 @@ CUSTODY = os.environ.get("CUSTODY")
 pytestmark = pytest.mark.skipif(CUSTODY is None, reason="CUSTODY names no installed command; .ci/run installs one")
 
 
-
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the installed command in `cwd`, with nothing of the checkout in its environment."""
     assert CUSTODY is not None
