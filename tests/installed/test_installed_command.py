@@ -37,7 +37,7 @@ def test_an_unknown_key_is_refused_without_a_traceback(tmp_path: Path) -> None:
     result = run(*arguments, "--json", cwd=tmp_path)
     assert result.returncode == 6
     assert "Traceback" not in result.stderr
-    assert json.loads(result.stderr)["error"] == "ORIGIN_MISSING"
+    assert json.loads(result.stderr)["error"] == "INVALID_XPUB"
     assert not (tmp_path / "w").exists()
 
 
