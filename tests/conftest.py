@@ -1,3 +1,13 @@
-"""Fixtures that every test may ask for."""
+"""Fixtures that every test may ask for, and how hard properties are tried."""
+
+import os
+
+from hypothesis import settings
 
 pytest_plugins = ["support.node"]
+
+# A landing must not hang on luck: CI draws the same examples each time. `make fuzz` looks further.
+settings.register_profile("ci", derandomize=True)
+settings.register_profile("fuzz", max_examples=2_000, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
