@@ -6,7 +6,7 @@ from hypothesis import settings
 
 pytest_plugins = ["support.node"]
 
-# A landing must not hang on luck: CI draws the same examples each time, on a slow machine too. `make fuzz` looks further.
+# A landing must not hang on luck: CI draws the same examples each time, however slow. `make fuzz` looks further.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("fuzz", max_examples=2_000, deadline=None)
 if os.environ.get("CI"):
