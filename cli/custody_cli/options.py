@@ -18,7 +18,6 @@ from click.shell_completion import CompletionItem
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.documents.names import check_name
-from custody.documents.secret_gate import scan_bytes, scan_text
 from custody.errors import InvalidInput
 from custody_cli.session import Session
 
@@ -48,6 +47,8 @@ def _set_verbose(context: click.Context, _parameter: click.Parameter, value: boo
 
 def _set_vault(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
+        from custody.documents.secret_gate import scan_text
+
         scan_text(str(value), place="--vault or CUSTODY_VAULT")  # errors name the folder
         _session(context).vault_directory = value
 
@@ -191,7 +192,8 @@ def read_input(place: str, *, max_bytes: int) -> bytes:
         InvalidInput: not a plain file, or too large.
         SecretRefused: it holds what looks like a private key or a seed.
     """
-    from custody import atomic  # only commands that read files pay for it
+    from custody import atomic  # only commands that read files pay for these two
+    from custody.documents.secret_gate import scan_bytes
 
     data = _read_stdin(max_bytes) if place == STDIO else atomic.read_file(Path(place), max_bytes=max_bytes)
     scan_bytes(data, place="stdin" if place == STDIO else f"file `{place}`")
