@@ -7,10 +7,9 @@ recorded ones and reviewed anew, by both engines, each time it is used.
 import re
 from dataclasses import replace
 
-from custody.audit.chain_view import next_index
+from custody.audit.chain_view import last_used_index
 from custody.audit.proposal_state import HOLDING, LIVE, ProposalState, other_holders, replacement_chain, state_of
 from custody.audit.state import ProposalRecord, State
-from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.psbt import PartialSignature, Psbt
 from custody.codes import Code
 from custody.errors import Conflict, InvalidInput
@@ -61,10 +60,9 @@ def review_context(state: State, record: ProposalRecord | None, limits: ReviewLi
     others = [one for one in state.proposals.values() if record is None or one.proposal_id != record.proposal_id]
     replaced = replacement_chain(state, record)[:-1] if record is not None else ()
     drafted_before = [one for one in others if record is None or one.drafted_seq < record.drafted_seq]
-    receive, change = next_index(state, Branch.RECEIVE) - 1, next_index(state, Branch.CHANGE) - 1
     return ReviewContext(
         limits=limits if state.tip is None else replace(limits, tip_height=state.tip.height),
-        last_used_index=max(receive, change, 0),
+        last_used_index=max(last_used_index(state), 0),
         known_addresses=tuple(
             dict.fromkeys(destination.address for one in others for destination in one.proposal.destinations)
         ),

@@ -158,17 +158,6 @@ def simulated_key(number: int, network: Network, script_type: ScriptType) -> Key
     return KeyExpression(KeyOrigin(_master_fingerprint(number), path), key)
 
 
-def simulators_of(vault: Vault) -> tuple[SimulatedDevice, ...]:
-    """Return the simulators whose keys are in the vault, matched by whole key, never by fingerprint alone."""
-    _refuse_mainnet(vault.network)
-    keys = {cosigner.key for cosigner in vault.cosigners}
-    return tuple(
-        SimulatedDevice(number, vault)
-        for number in range(1, DEVICE_COUNT + 1)
-        if simulated_key(number, vault.network, vault.descriptor.script_type) in keys
-    )
-
-
 def _master(number: int) -> _PrivateKey:
     from embit import bip32  # type: ignore[import-untyped, unused-ignore]
 
