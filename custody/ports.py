@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from custody.audit.journal import Entry
+from custody.audit.journal import Entry, Inspection
 from custody.bitcoin.amount import FeeRate, Sats
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
@@ -201,12 +201,24 @@ class SigningDevice(Protocol):
 class JournalStore(Protocol):
     """An append-only store of canonical entries with compare-and-append on the head."""
 
+    def journal_id(self) -> str:
+        """Return the id that every entry of this journal carries."""
+        ...
+
     def head(self) -> tuple[int, str] | None:
         """Return (seq, hash) of the newest entry, None when empty."""
         ...
 
     def entries(self, start: int = 0) -> Sequence[Entry]:
         """Return the entries from `start` on, chain-checked."""
+        ...
+
+    def inspect(self) -> Inspection:
+        """Read everything and return every discrepancy."""
+        ...
+
+    def find_request(self, request_id: str) -> tuple[Entry, ...]:
+        """Return the entries of one request: after a lost acknowledgement, what was written after all."""
         ...
 
     def append(self, entries: Sequence[Entry], *, expected_head: str | None) -> None:

@@ -10,7 +10,7 @@ from custody import atomic
 from custody.audit.journal import GENESIS_PREV, Entry
 from custody.errors import JsonValue
 from custody.workflow.verify_journal import JournalCheck, verify_export, verify_workspace_journal
-from custody.workspace.sqlite_store import SqliteJournal
+from custody.workspace.journal_store import open_journal
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines
@@ -39,7 +39,7 @@ def journal() -> None:
 @click.pass_obj
 def show(session: Session, start: int | None, limit: int | None) -> Answer:
     """Show entries in their order, after the chain between them was checked. Actors and times are claims."""
-    entries = SqliteJournal(workspace_of(session).journal_db).entries()
+    entries = open_journal(workspace_of(session)).entries()
     first = start if start is not None else max(0, len(entries) - (limit or len(entries)))
     shown = entries[first:][:limit]
     head = entries[-1].hash if entries else GENESIS_PREV
@@ -82,7 +82,7 @@ def verify(session: Session, expect_head: str | None, export: str | None) -> Ans
 @click.pass_obj
 def export(session: Session, output: str) -> Answer:
     """Write the whole journal as plain JSON Lines, which an auditor checks without this program."""
-    entries = SqliteJournal(workspace_of(session).journal_db).entries()
+    entries = open_journal(workspace_of(session)).entries()
     content = b"".join(entry.export_line() for entry in entries)
     said: dict[str, JsonValue] = {"entries": len(entries), "head": entries[-1].hash if entries else GENESIS_PREV}
     if output == STDIO:

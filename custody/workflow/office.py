@@ -18,9 +18,9 @@ from custody.ports import Clock, NonceSource
 from custody.vault.vault import Vault
 from custody.workflow.clock import rfc3339
 from custody.workflow.open_vault import open_vault
+from custody.workspace.journal_store import open_journal
 from custody.workspace.layout import Workspace
 from custody.workspace.lock import writer_lock
-from custody.workspace.sqlite_store import SqliteJournal
 
 Event = tuple[str, dict[str, JsonValue]]
 """Kind and body of an entry to come."""
@@ -83,7 +83,7 @@ class Desk:
         # Folded before it is written: an entry that the fold refuses never gets in.
         whole = (*self.office.entries, *entries)
         state = fold(whole)
-        SqliteJournal(self.office.workspace.journal_db).append(entries, expected_head=self.office.head.hash)
+        open_journal(self.office.workspace).append(entries, expected_head=self.office.head.hash)
         self.office = replace(self.office, entries=whole, state=state)
 
     def _entries(self, events: Sequence[Event], *, request_id: str) -> list[Entry]:
@@ -118,7 +118,7 @@ def open_office(workspace: Workspace) -> Office:
         UpgradeNeeded: an intact journal holds an entry of a kind that this version does not know.
     """
     vault = open_vault(workspace).vault
-    entries = tuple(SqliteJournal(workspace.journal_db).entries())
+    entries = tuple(open_journal(workspace).entries())
     return Office(workspace, vault, entries, fold(entries))
 
 

@@ -11,8 +11,8 @@ from custody.errors import Altered, CustodyError, JsonValue
 from custody.vault.formats import vault_file
 from custody.vault.vault import Vault
 from custody.workflow.create_vault import ADOPTED
+from custody.workspace.journal_store import open_journal
 from custody.workspace.layout import Workspace
-from custody.workspace.sqlite_store import SqliteJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,7 @@ def open_vault(workspace: Workspace) -> OpenedVault:
     Raises:
         Altered: WORKSPACE_ALTERED, JOURNAL_MISSING, JOURNAL_ALTERED.
     """
-    if not workspace.journal_db.exists():
-        raise Altered(
-            Code.JOURNAL_MISSING,
-            f"`{workspace.folder}` has a vault file and no journal",
-            advice="Restore the journal; to read a vault file alone, name it with --vault-file.",
-        )
-    entries = SqliteJournal(workspace.journal_db).entries()
+    entries = open_journal(workspace).entries()
     adopted = _adoption_of(entries)
     if _file_digest(workspace.vault_yaml) != _vault_of(adopted).document_digest:
         raise _altered(f"`{workspace.vault_yaml.name}` is not the vault document that the journal adopted")

@@ -11,8 +11,8 @@ from custody.audit.fold import fold
 from custody.audit.journal import GENESIS_PREV, Entry, Inspection, head_finding, inspect_export
 from custody.errors import Altered, Finding, JsonValue, Severity
 from custody.workflow.open_vault import open_vault
+from custody.workspace.journal_store import open_journal
 from custody.workspace.layout import Workspace
-from custody.workspace.sqlite_store import SqliteJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None) -
         UsageError: `expect_head` is no hash.
     """
     try:
-        inspection = SqliteJournal(workspace.journal_db).inspect()
+        inspection = open_journal(workspace).inspect()
     except Altered as error:
         inspection = Inspection((), (_named("file", error),))
     check = _checked(inspection, expect_head)
