@@ -192,6 +192,10 @@ class Code(StrEnum):
     NOTHING_TO_DO = "NOTHING_TO_DO"
     PRIOR_HISTORY = "PRIOR_HISTORY"
 
+    # Governance: officers, policy, approvals
+    POLICY_DENIED = "POLICY_DENIED"
+    APPROVALS_MISSING = "APPROVALS_MISSING"
+
     # Chain and devices
     NODE_UNREACHABLE = "NODE_UNREACHABLE"
     NODE_REJECTED = "NODE_REJECTED"
