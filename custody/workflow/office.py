@@ -6,14 +6,16 @@ step decides and what it appends rest on one head; the store's compare-and-appen
 behind that. State is never kept: it is folded anew from the entries each time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from custody.audit.fold import fold
 from custody.audit.journal import Entry, EntryTip
 from custody.audit.state import State
-from custody.errors import JsonValue
+from custody.codes import Code
+from custody.errors import Conflict, CustodyError, JsonValue
 from custody.ports import Clock, NonceSource
 from custody.vault.vault import Vault
 from custody.workflow.clock import rfc3339
@@ -24,6 +26,11 @@ from custody.workspace.lock import writer_lock
 
 Event = tuple[str, dict[str, JsonValue]]
 """Kind and body of an entry to come."""
+
+_MAX_DECISIONS = 5
+"""So many lost races in a row are no accident any more: the person should see it."""
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +138,30 @@ def editing(workspace: Workspace, surroundings: Surroundings) -> Iterator[Desk]:
     """
     with writer_lock(workspace.lock_file):
         yield Desk(open_office(workspace), surroundings)
+
+
+def decide_again(workspace: Workspace, surroundings: Surroundings, step: Callable[[Desk], _Answer]) -> _Answer:
+    """Run `step` at a desk; where another office appended first, read anew and let it decide once more.
+
+    Nothing is carried over from a lost race: the step sees only the new head, and may answer or refuse otherwise
+    than before. What it then raises says in its details how often the journal had moved. A step that had already
+    recorded something when it lost the race is not run again, since it would record that twice.
+
+    Raises:
+        Conflict: JOURNAL_MOVED after five lost races, or after a part was recorded.
+    """
+    moved = 0
+    while True:
+        desk: Desk | None = None
+        try:
+            with editing(workspace, surroundings) as desk:
+                read_at = desk.office.head
+                return step(desk)
+        except CustodyError as error:
+            lost = isinstance(error, Conflict) and error.code is Code.JOURNAL_MOVED
+            moved += lost
+            if lost and moved < _MAX_DECISIONS and desk is not None and desk.office.head == read_at:
+                continue
+            if moved:
+                error.details["journal_moved"] = moved
+            raise
