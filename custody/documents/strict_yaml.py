@@ -9,8 +9,9 @@ Source: YAML 1.1 and 1.2, their tag repositories (int, float, bool, null, timest
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import yaml
 
@@ -35,6 +36,31 @@ _SURPRISING = re.compile(
 _PLAIN = re.compile(r"[A-Za-z0-9_/.][A-Za-z0-9_/.+-]*")
 
 
+Path: TypeAlias = "tuple[str | int, ...]"
+"""Keys and list places from the root to a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the text, counted from 1."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedDocument:
+    """A document, and where in the text each of its values and keys began."""
+
+    value: JsonValue
+    values: Mapping[Path, Position]
+    keys: Mapping[Path, Position]
+    """Where the last key of the path stands."""
+
+
 class _Mark(Protocol):
     """A place in the text, counted from 0, as PyYAML's two implementations both give it."""
 
@@ -47,12 +73,16 @@ class _Collection:
     """A list or mapping under construction; exactly one of `members` and `items` grows."""
 
     is_mapping: bool
+    path: Path
     members: dict[str, JsonValue] = field(default_factory=dict)
     items: list[JsonValue] = field(default_factory=list)
     key: str | None = None
 
     def to_value(self) -> JsonValue:
         return self.members if self.is_mapping else self.items
+
+    def next_path(self) -> Path:
+        return (*self.path, self.key if self.key is not None else len(self.items))
 
 
 def load(source: bytes | str) -> JsonValue:
@@ -61,6 +91,15 @@ def load(source: bytes | str) -> JsonValue:
     Raises:
         InvalidInput: FILE_TOO_LARGE, or MALFORMED_DOCUMENT with line and column. The message
             never repeats the document's text.
+    """
+    return load_marked(source).value
+
+
+def load_marked(source: bytes | str) -> MarkedDocument:
+    """Read as `load()` does, and keep where everything stood, for messages that name the place.
+
+    Raises:
+        InvalidInput: as `load()`.
     """
     text = _decoded(source)
     try:
@@ -91,14 +130,16 @@ class _Composer:
         self._open: list[_Collection] = []
         self._documents = 0
         self._root: list[JsonValue] = []
+        self._values: dict[Path, Position] = {}
+        self._keys: dict[Path, Position] = {}
 
-    def compose(self, text: str) -> JsonValue:
+    def compose(self, text: str) -> MarkedDocument:
         # Events come one by one, so a bomb is refused before it is expanded.
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             self._take(event)
         if self._documents != 1 or not self._root:
             raise _malformed("it is empty")
-        return self._root[0]
+        return MarkedDocument(self._root[0], self._values, self._keys)
 
     def _take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
@@ -130,7 +171,8 @@ class _Composer:
             self._require_no_key_expected(event.start_mark)
             if len(self._open) >= MAX_DEPTH:
                 raise _malformed(f"it is more than {MAX_DEPTH} levels deep", event.start_mark)
-            self._open.append(_Collection(isinstance(event, yaml.MappingStartEvent)))
+            path = self._mark_value(event)
+            self._open.append(_Collection(isinstance(event, yaml.MappingStartEvent), path))
 
     def _take_scalar(self, event: yaml.ScalarEvent) -> None:
         if event.tag is not None:
@@ -138,6 +180,7 @@ class _Composer:
         value = _plain_value(event) if event.style is None else _text_value(event)
         parent = self._open[-1] if self._open else None
         if parent is None or not parent.is_mapping or parent.key is not None:
+            self._mark_value(event)
             self._place(value)
             return
         if not isinstance(value, str):
@@ -145,6 +188,12 @@ class _Composer:
         if value in parent.members:
             raise _malformed("a key stands twice in the same mapping", event.start_mark)
         parent.key = value
+        self._keys[parent.next_path()] = _position(event.start_mark)
+
+    def _mark_value(self, event: yaml.NodeEvent) -> Path:
+        path = self._open[-1].next_path() if self._open else ()
+        self._values[path] = _position(event.start_mark)
+        return path
 
     def _require_no_key_expected(self, mark: _Mark | None) -> None:
         if self._open and self._open[-1].is_mapping and self._open[-1].key is None:
@@ -160,6 +209,11 @@ class _Composer:
             parent.key = None
         else:
             parent.items.append(value)
+
+
+def _position(mark: _Mark | None) -> Position:
+    # Only a made-up event lacks its mark; PyYAML's parser marks every one.
+    return Position(0, 0) if mark is None else Position(mark.line + 1, mark.column + 1)
 
 
 def _plain_value(event: yaml.ScalarEvent) -> JsonValue:

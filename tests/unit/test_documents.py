@@ -129,6 +129,24 @@ text: |
     }
 
 
+def test_yaml_keeps_where_each_value_and_key_stood() -> None:
+    document = strict_yaml.load_marked("a: 1\nb:\n  - {c: d}\n  - e\n")
+    assert document.value == {"a": 1, "b": [{"c": "d"}, "e"]}
+    assert {path: str(position) for path, position in document.values.items()} == {
+        (): "line 1, column 1",
+        ("a",): "line 1, column 4",
+        ("b",): "line 3, column 3",
+        ("b", 0): "line 3, column 5",
+        ("b", 0, "c"): "line 3, column 9",
+        ("b", 1): "line 4, column 5",
+    }
+    assert {path: str(position) for path, position in document.keys.items()} == {
+        ("a",): "line 1, column 1",
+        ("b",): "line 2, column 1",
+        ("b", 0, "c"): "line 3, column 6",
+    }
+
+
 def test_yaml_errors_name_line_and_column_and_repeat_nothing() -> None:
     with pytest.raises(InvalidInput) as caught:
         strict_yaml.load("a: 1\nb:\n  - x\n  - canary: yes\n")
