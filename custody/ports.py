@@ -198,6 +198,18 @@ class SigningDevice(Protocol):
         ...
 
 
+class StatementSigner(Protocol):
+    """One person's SSH key, wherever its private half is: a file, an agent, a FIDO token."""
+
+    def sign(self, statement: bytes, *, namespace: str) -> str:
+        """Return the armored SSHSIG of the statement for `namespace`.
+
+        Raises `DeviceUnavailable` when the key can't sign: absent, locked, refused by its holder.
+        Whose key signed is not said: callers read the signature, and compare the whole key.
+        """
+        ...
+
+
 class JournalStore(Protocol):
     """An append-only store of canonical entries with compare-and-append on the head."""
 
