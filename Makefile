@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: venv demo test lint bench node fuzz wheels vectors lock
+.PHONY: venv demo test lint bench node postgres fuzz wheels vectors lock
 
 # The lock is installed in steps, each with hashes: build backends first, so that no sdist can fetch an
 # unhashed one; then everything without resolving anything; then the project itself, editable.
@@ -34,6 +34,11 @@ lint: venv
 # BITCOIND, or a bitcoind on PATH, is used instead where there is one.
 node:
 	@tests/support/get-node .node
+
+# A real PostgreSQL for the tests marked `postgres`: what is here, else the system's package (root), else the
+# same package unpacked under .postgres. Each test session starts a server of its own.
+postgres:
+	@tests/support/get-postgres .postgres
 
 bench: venv
 	$(BIN)/python tests/bench/run.py
