@@ -1,15 +1,16 @@
 """JSON in exactly one form: RFC 8785 out, and a reader that accepts no second meaning.
 
-`canonical()` is what gets hashed and signed; `parse_json()` reads documents and exports.
-Both know integers within +/-(2**53 - 1), strings, booleans, null, lists and objects, and
-nothing else: no floats, no duplicate keys, no lone surrogates, no byte order mark.
-Neither gives an unknown field a meaning: that is the business of each document's type.
+`canonical()` is what gets hashed and signed; `parse_json()` reads documents, and
+`parse_canonical()` those that must be right to the byte. All know integers within
++/-(2**53 - 1), strings, booleans, null, lists and objects, and nothing else: no floats, no
+duplicate keys, no lone surrogates, no byte order mark. None gives an unknown field a
+meaning: that is the business of each document's type.
 Source: RFC 8259, RFC 7493 (I-JSON), RFC 8785 (JCS).
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn, cast
 
 import rfc8785
@@ -47,6 +48,25 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> JsonValue:
         InvalidInput: too large, not UTF-8, not JSON, a duplicate key, a float, or any value
             that `canonical()` refuses.
     """
+    value = _decoded(_text_of(data, max_bytes), _DECODER.decode)
+    _require_document_values(value)
+    return value
+
+
+def parse_canonical(data: bytes, *, max_bytes: int = MAX_BYTES) -> JsonValue:
+    """Read one JSON document whose bytes must be those that `canonical()` writes.
+
+    Raises:
+        InvalidInput: whatever `parse_json` refuses, and every other spelling of a good value.
+    """
+    text = _text_of(data, max_bytes)
+    value = _decoded(text, _decode_without_spaces)
+    if not _is_plainly_canonical(text, value) and canonical(value) != data:
+        raise _malformed("it is not in its canonical form")
+    return value
+
+
+def _text_of(data: bytes, max_bytes: int) -> str:
     if len(data) > max_bytes:
         raise InvalidInput(
             Code.FILE_TOO_LARGE,
@@ -54,16 +74,45 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> JsonValue:
             advice="Give the document itself, without anything else in the same file.",
         )
     try:
-        text = data.decode("utf-8")
-        value = cast(JsonValue, _DECODER.decode(text))
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed(f"byte {error.start} is not UTF-8") from None
+
+
+def _decoded(text: str, decode: Callable[[str], object]) -> JsonValue:
+    """Return the value, which may still be too deep or hold half a surrogate pair."""
+    try:
+        return cast(JsonValue, decode(text))
     except json.JSONDecodeError as error:
         raise _malformed(f"line {error.lineno}, column {error.colno}: not valid JSON") from None
     except RecursionError:
         raise _malformed(f"more than {MAX_DEPTH} levels deep") from None
-    _require_document_values(value)
+
+
+def _decode_without_spaces(text: str) -> object:
+    """Decode a text that begins and ends with its value, which saves looking for spaces around it."""
+    value, end = _DECODER.raw_decode(text)
+    if end != len(text):
+        raise json.JSONDecodeError("something stands after the value", text, end)
     return value
+
+
+def _is_plainly_canonical(text: str, value: JsonValue) -> bool:
+    """Tell whether the standard library's writer shows `text` to be canonical; False shows nothing.
+
+    rfc8785 is written in Python: reading a long journal would spend its time there. The standard
+    writer, in C, writes what the decoder lets through (no floats, whole numbers in range) as
+    RFC 8785 does, but for one thing: it sorts keys by character and not by UTF-16 unit. The two
+    orders are one where each character is one unit.
+    Equal text also excludes duplicate keys, other escapes, spaces, and half a surrogate pair:
+    `text` was UTF-8, so it holds none, and the writer would have written one as it is.
+    """
+    if not text.isascii() and len(text.encode("utf-16-le")) != 2 * len(text):
+        return False
+    if text.count("{") + text.count("[") >= MAX_DEPTH:
+        # With fewer brackets it can't be too deep; one inside a string only costs this look.
+        _require_document_values(value)
+    return _PLAIN_WRITER.encode(value) == text
 
 
 def _require_document_values(root: object) -> None:
@@ -117,11 +166,14 @@ def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, 
 
 
 def _whole_number(digits: str) -> int:
-    if len(digits.lstrip("-")) > _MAX_INTEGER_DIGITS:
+    # Counted first: turning a million digits into a number takes long.
+    if len(digits) > _MAX_INTEGER_DIGITS + 1:
         raise _malformed("a whole number lies beyond 2^53 - 1")
     if digits == "-0":
         raise _malformed("a number is written -0")
-    return int(digits)
+    value = int(digits)
+    _require_safe_integer(value)
+    return value
 
 
 def _refuse_number(_digits: str) -> NoReturn:
@@ -143,4 +195,12 @@ _DECODER = json.JSONDecoder(
     parse_int=_whole_number,
     parse_constant=_refuse_number,
     strict=True,
+)
+
+_PLAIN_WRITER = json.JSONEncoder(
+    ensure_ascii=False,
+    check_circular=False,  # what comes from the decoder holds no circle
+    allow_nan=False,
+    sort_keys=True,
+    separators=(",", ":"),
 )
