@@ -6,6 +6,9 @@
       backend: core_rpc
       url: http://127.0.0.1:8332
       cookie_file: /home/bitcoin/.bitcoin/.cookie
+    journal:
+      url: postgresql://db.example:5432/reserve?sslmode=verify-full
+      journal_id: 5f0c2f6d9b1e4a37a1d2c3b4e5f60718
 
 A secret never stands in it: only the path of the node's cookie, or of a file that nobody but
 its owner may read. Unknown keys are refused, because a misspelt setting is a missing one.
@@ -17,16 +20,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from custody.atomic import read_file, read_private_file, replace_file
+from custody.audit.journal_fields import is_id
 from custody.codes import Code
 from custody.documents.names import check_name
 from custody.documents.strict_yaml import dump, load
 from custody.errors import InvalidInput, JsonValue, SecretRefused
+from custody.workspace.journal_url import JournalUrl
 
 SETTINGS_FORMAT = "custody-settings/1"
 
 _MAX_BYTES = 64_000
 _MAX_SECRET_BYTES = 1_000
-_KEYS = frozenset({"format", "officer", "chain"})
+_KEYS = frozenset({"format", "officer", "chain", "journal"})
+_JOURNAL_KEYS = frozenset({"url", "journal_id"})
 
 
 class BackendName(StrEnum):
@@ -105,12 +111,42 @@ class ChainSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """The database that holds the journal, and which one there; without these it is the file `journal.db`."""
+
+    url: JournalUrl
+    journal_id: str
+
+    def __post_init__(self) -> None:
+        if not is_id(self.journal_id):
+            raise _malformed("journal.journal_id is not a plain id")
+
+    @classmethod
+    def from_document(cls, document: JsonValue) -> "JournalSettings":
+        """Read the `journal` part.
+
+        Raises:
+            SecretRefused: the URL holds a password.
+            InvalidInput: UNKNOWN_FIELD, MALFORMED_DOCUMENT.
+        """
+        if not isinstance(document, dict):
+            raise _malformed("journal is not a list of settings")
+        _refuse_unknown(document, _JOURNAL_KEYS, "journal.")
+        return cls(JournalUrl.parse(_text(document, "url")), _text(document, "journal_id"))
+
+    def to_document(self) -> dict[str, JsonValue]:
+        """Return the form of `custody.yaml`."""
+        return {"url": self.url.text, "journal_id": self.journal_id}
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What `custody.yaml` says."""
 
     officer: str | None = None
     """Who acts here when --as doesn't say: a claim, like --as."""
     chain: ChainSettings | None = None
+    journal: JournalSettings | None = None
 
     @classmethod
     def from_document(cls, document: JsonValue) -> "Settings":
@@ -129,10 +165,11 @@ class Settings:
             )
         _refuse_unknown(document, _KEYS, "")
         officer = _optional_text(document, "officer")
-        chain = document.get("chain")
+        chain, journal = document.get("chain"), document.get("journal")
         return cls(
             officer=None if officer is None else check_name(officer),
             chain=None if chain is None else ChainSettings.from_document(chain),
+            journal=None if journal is None else JournalSettings.from_document(journal),
         )
 
     def to_document(self) -> dict[str, JsonValue]:
@@ -142,6 +179,8 @@ class Settings:
             document["officer"] = self.officer
         if self.chain is not None:
             document["chain"] = self.chain.to_document()
+        if self.journal is not None:
+            document["journal"] = self.journal.to_document()
         return document
 
 

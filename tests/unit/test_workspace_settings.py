@@ -4,9 +4,11 @@ import pytest
 
 from custody.codes import Code
 from custody.errors import InvalidInput, SecretRefused
+from custody.workspace.journal_url import JournalUrl
 from custody.workspace.settings import (
     BackendName,
     ChainSettings,
+    JournalSettings,
     Settings,
     load_settings,
     read_password,
@@ -14,6 +16,7 @@ from custody.workspace.settings import (
 )
 
 CORE = ChainSettings(BackendName.CORE_RPC, url="http://127.0.0.1:8332", cookie_file=Path("/node/.cookie"))
+DATABASE = JournalSettings(JournalUrl.parse("postgresql://db.example/reserve?sslmode=verify-full"), "5f" * 16)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,8 @@ CORE = ChainSettings(BackendName.CORE_RPC, url="http://127.0.0.1:8332", cookie_f
             )
         ),
         Settings(chain=ChainSettings(BackendName.SNAPSHOT, snapshot=Path("inbox/coins.json"))),
+        Settings(journal=DATABASE),
+        Settings(officer="ann", chain=CORE, journal=DATABASE),
     ],
 )
 def test_settings_read_back_as_they_were_saved(tmp_path, settings):
@@ -44,6 +49,9 @@ def test_settings_read_back_as_they_were_saved(tmp_path, settings):
 
 def test_a_missing_file_sets_nothing(tmp_path):
     assert load_settings(tmp_path / "custody.yaml") == Settings()
+
+
+JOURNAL = "format: custody-settings/1\njournal:\n  url: postgresql:///reserve\n  "
 
 
 @pytest.mark.parametrize(
@@ -62,6 +70,11 @@ def test_a_missing_file_sets_nothing(tmp_path):
         ("format: custody-settings/1\nchain:\n  backend: snapshot\n", Code.MALFORMED_DOCUMENT),
         ("format: custody-settings/1\nchain:\n  backend: embedded\n  wallet: w\n", Code.UNKNOWN_FIELD),
         ("format: custody-settings/1\nchain:\n  backend: core_rpc\n  cookie_file: c\n", Code.MALFORMED_DOCUMENT),
+        ("format: custody-settings/1\njournal: postgresql:///reserve\n", Code.MALFORMED_DOCUMENT),
+        ("format: custody-settings/1\njournal:\n  url: postgresql:///reserve\n", Code.MALFORMED_DOCUMENT),
+        ("format: custody-settings/1\njournal:\n  journal_id: a\n", Code.MALFORMED_DOCUMENT),
+        (f"{JOURNAL}journal_id: 'a b'\n", Code.MALFORMED_DOCUMENT),
+        (f"{JOURNAL}journal_id: a\n  password: x\n", Code.UNKNOWN_FIELD),
     ],
 )
 def test_refuses_what_it_does_not_know(tmp_path, text, code):
