@@ -30,7 +30,7 @@ from custody.audit.journal_fields import (
     text_of,
 )
 from custody.codes import Code
-from custody.documents.canonical_json import canonical, parse_json
+from custody.documents.canonical_json import canonical, parse_canonical
 from custody.errors import Altered, CustodyError, Finding, JsonValue, Severity, UsageError
 
 ENTRY_FORMAT = "custody-journal/1"
@@ -41,6 +41,8 @@ GENESIS_PREV = "0" * 64
 MAX_ENTRY_BYTES = 64_000_000
 """Far above the largest PSBT that is read (16 MB) in base64; a larger entry can't be made either."""
 
+_JOURNAL_ID = b',"journal_id":"'
+_HASH_MEMBER_LENGTH = len(',"hash":""') + 64
 _KEYS = frozenset({"format", "journal_id", "seq", "time", "tip", "actor", "kind", "body", "request_id", "prev"})
 _TIP_KEYS = frozenset({"height", "hash", "median_time_past"})
 
@@ -99,14 +101,18 @@ class Entry:
     """The RFC 8785 bytes without `hash`: what is stored, and what `hash` covers."""
 
     def __post_init__(self) -> None:
-        demand(is_id(self.journal_id), f"journal id `{self.journal_id[:128]}` is not a plain id")
-        demand(is_count(self.seq), f"seq is `{self.seq}`, expected 0 or more")
+        # A long journal makes these checks a million times: no message is written before it is needed.
+        if not is_id(self.journal_id):
+            raise malformed(f"journal id `{self.journal_id[:128]}` is not a plain id")
+        if not is_count(self.seq):
+            raise malformed(f"seq is `{self.seq}`, expected 0 or more")
         demand(is_time(self.time), "time is not `YYYY-MM-DDTHH:MM:SSZ`")
         demand(self.actor is None or is_actor(self.actor), "actor is not a printable name")
         demand(is_kind(self.kind), "kind is not a lower-case word")
         demand(is_id(self.request_id), "request id is not a plain id")
         demand(is_hash(self.prev), "prev is not 64 lower-case hex characters")
-        demand(hash_of(self.canonical) == self.hash, f"hash of entry {self.seq} does not cover its bytes")
+        if hash_of(self.canonical) != self.hash:
+            raise malformed(f"hash of entry {self.seq} does not cover its bytes")
 
     @classmethod
     def make(
@@ -141,7 +147,7 @@ class Entry:
         }
         stored = canonical(document)
         # Read back at once: what can't be read must not become history, and the caller keeps no hand in the body.
-        return cls._from_document(_read_object(stored), stored)
+        return cls._from_document(_read_object(stored), stored, hash_of(stored))
 
     @classmethod
     def from_stored(cls, stored: bytes, entry_hash: str) -> "Entry":
@@ -150,9 +156,10 @@ class Entry:
         Raises:
             Altered: the bytes are not canonical, not an entry, or not what `entry_hash` covers.
         """
-        if hash_of(stored) != entry_hash:
-            raise altered("the bytes of an entry are not what its hash covers")
-        return cls._from_untrusted(stored, None)
+        try:
+            return cls._from_document(_read_object(stored), stored, entry_hash)
+        except CustodyError as error:
+            raise altered(error.message) from error
 
     @classmethod
     def from_export_line(cls, line: bytes) -> "Entry":
@@ -161,7 +168,15 @@ class Entry:
         Raises:
             Altered: anything else than `export_line` would write.
         """
-        return cls._from_untrusted(line, line)
+        try:
+            if not line.endswith(b"\n"):
+                raise malformed("a line does not end with a line feed")
+            whole = line[:-1]
+            fields = _read_object(whole, max_bytes=MAX_ENTRY_BYTES + _HASH_MEMBER_LENGTH)
+            entry_hash = text_of(fields.pop("hash", None), "hash")
+            return cls._from_document(fields, _without_hash(whole, entry_hash), entry_hash)
+        except CustodyError as error:
+            raise altered(error.message) from error
 
     def canonical_without_hash(self) -> bytes:
         """Return the bytes that are stored and that `hash` covers."""
@@ -169,40 +184,11 @@ class Entry:
 
     def export_line(self) -> bytes:
         """Return the canonical entry with its hash, and a line feed."""
-        return canonical({**self._to_document(), "hash": self.hash}) + b"\n"
-
-    def _to_document(self) -> dict[str, JsonValue]:
-        return {
-            "format": ENTRY_FORMAT,
-            "journal_id": self.journal_id,
-            "seq": self.seq,
-            "time": self.time,
-            "tip": self.tip.to_document() if self.tip is not None else None,
-            "actor": self.actor,
-            "kind": self.kind,
-            "body": self.body,
-            "request_id": self.request_id,
-            "prev": self.prev,
-        }
+        before, journal_id, after = self.canonical.rpartition(_JOURNAL_ID)
+        return b"".join((before, _hash_member(self.hash), journal_id, after, b"\n"))
 
     @classmethod
-    def _from_untrusted(cls, data: bytes, export_line: bytes | None) -> "Entry":
-        """Read an entry whose every failure is an alteration; with `export_line` the hash stands inside."""
-        try:
-            fields = _read_object(data if export_line is None else data.removesuffix(b"\n"))
-            entry_hash = None if export_line is None else text_of(fields.pop("hash", None), "hash")
-            stored = canonical(fields)
-            entry = cls._from_document(fields, stored)
-            demand(entry_hash in (None, entry.hash), f"hash of entry {entry.seq} does not cover its bytes")
-            expected = stored if export_line is None else entry.export_line()
-        except CustodyError as error:
-            raise altered(error.message) from error
-        if expected != data:
-            raise altered(f"entry {entry.seq} is not in its canonical form")
-        return entry
-
-    @classmethod
-    def _from_document(cls, document: dict[str, JsonValue], stored: bytes) -> "Entry":
+    def _from_document(cls, document: dict[str, JsonValue], stored: bytes, entry_hash: str) -> "Entry":
         if document.keys() != _KEYS:
             raise malformed("the keys are not those of a journal entry")
         if document["format"] != ENTRY_FORMAT:
@@ -221,7 +207,7 @@ class Entry:
             body=body,
             request_id=text_of(document["request_id"], "request id"),
             prev=text_of(document["prev"], "prev"),
-            hash=hash_of(stored),
+            hash=entry_hash,
             canonical=stored,
         )
 
@@ -308,11 +294,30 @@ def head_finding(entries: Sequence[Entry], expect_head: str) -> Finding | None:
     return Finding(Code.JOURNAL_FORK, Severity.REFUSE, "head", message, ALTERED_ADVICE)
 
 
-def _read_object(line: bytes) -> dict[str, JsonValue]:
-    document = parse_json(line, max_bytes=MAX_ENTRY_BYTES)
+def _read_object(data: bytes, *, max_bytes: int = MAX_ENTRY_BYTES) -> dict[str, JsonValue]:
+    document = parse_canonical(data, max_bytes=max_bytes)
     if not isinstance(document, dict):
         raise malformed("an entry is not a JSON object")
     return document
+
+
+def _hash_member(entry_hash: str) -> bytes:
+    return b',"hash":"%b"' % entry_hash.encode("ascii")
+
+
+def _without_hash(whole: bytes, entry_hash: str) -> bytes:
+    """Return a canonical entry without its member `hash`, which is canonical again.
+
+    The keys of an entry are sorted: after `hash` come `journal_id`, `kind`, `prev`, `request_id`, `seq`, `time`
+    and `tip`, whose texts hold no quotation mark and whose objects no `journal_id`. So the last place where the two
+    names meet is the entry's own, whatever the body before it says; and the hash covers what is left.
+    """
+    if not is_hash(entry_hash):
+        raise malformed("hash is not 64 lower-case hex characters")
+    before, found, after = whole.rpartition(_hash_member(entry_hash) + _JOURNAL_ID)
+    if not found:
+        raise malformed("hash does not stand before the journal id")
+    return b"".join((before, _JOURNAL_ID, after))
 
 
 def _require_head(entries: Sequence[Entry], expect_head: str) -> None:
