@@ -79,6 +79,12 @@ class SpendRequest:
     """Names the set of proposals that replace one another; at most one of a set can confirm."""
     replaced_fee: Sats | None = None
     """bump and cancel: the fee of the proposal that it replaces."""
+    replaced_was_approved: bool = False
+    """bump: whether what it replaces pays the same payees and was signed under its own approvals.
+
+    Unless it was, a bump needs what the payment itself needs too: else a payment that nobody approved
+    would leave by the bump's smaller quorum.
+    """
     signing_began: bool = False
     """Whether a device signature is recorded already: waiting time, hours and approvals then stand as they stood."""
 

@@ -7,7 +7,7 @@ are whole minutes, hours or days, percentages whole hundredths of a percent.
 import re
 from dataclasses import dataclass
 
-from custody.bitcoin.amount import SATS_PER_BTC, format_btc
+from custody.bitcoin.amount import SATS_PER_BTC
 
 UNLIMITED = "unlimited"
 
@@ -58,7 +58,7 @@ def parse_percent(text: str) -> int | None:
 def show_amount(value: int) -> str:
     """Return an amount for people, in both units: `600 BTC (60,000,000,000 sat)`."""
     whole, fraction = divmod(value, SATS_PER_BTC)
-    bitcoin = format_btc(value) if fraction else f"{whole:,}"
+    bitcoin = f"{whole:,}.{fraction:08d}" if fraction else f"{whole:,}"
     return f"{bitcoin} BTC ({value:,} sat)"
 
 
