@@ -9,10 +9,11 @@ Nothing here knows what a kind means: that is the fold's business. Nothing here 
 whole journal was not rewritten; only a head hash kept elsewhere (`expect_head`) does that.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from custody.audit.journal_bytes import HASH_MEMBER_LENGTH, with_hash, without_hash
 from custody.audit.journal_fields import (
     ALTERED_ADVICE,
     altered,
@@ -41,8 +42,6 @@ GENESIS_PREV = "0" * 64
 MAX_ENTRY_BYTES = 64_000_000
 """Far above the largest PSBT that is read (16 MB) in base64; a larger entry can't be made either."""
 
-_JOURNAL_ID = b',"journal_id":"'
-_HASH_MEMBER_LENGTH = len(',"hash":""') + 64
 _KEYS = frozenset({"format", "journal_id", "seq", "time", "tip", "actor", "kind", "body", "request_id", "prev"})
 _TIP_KEYS = frozenset({"height", "hash", "median_time_past"})
 
@@ -172,9 +171,9 @@ class Entry:
             if not line.endswith(b"\n"):
                 raise malformed("a line does not end with a line feed")
             whole = line[:-1]
-            fields = _read_object(whole, max_bytes=MAX_ENTRY_BYTES + _HASH_MEMBER_LENGTH)
+            fields = _read_object(whole, max_bytes=MAX_ENTRY_BYTES + HASH_MEMBER_LENGTH)
             entry_hash = text_of(fields.pop("hash", None), "hash")
-            return cls._from_document(fields, _without_hash(whole, entry_hash), entry_hash)
+            return cls._from_document(fields, without_hash(whole, entry_hash), entry_hash)
         except CustodyError as error:
             raise altered(error.message) from error
 
@@ -184,8 +183,7 @@ class Entry:
 
     def export_line(self) -> bytes:
         """Return the canonical entry with its hash, and a line feed."""
-        before, journal_id, after = self.canonical.rpartition(_JOURNAL_ID)
-        return b"".join((before, _hash_member(self.hash), journal_id, after, b"\n"))
+        return with_hash(self.canonical, self.hash) + b"\n"
 
     @classmethod
     def _from_document(cls, document: dict[str, JsonValue], stored: bytes, entry_hash: str) -> "Entry":
@@ -219,6 +217,38 @@ class Inspection:
     entries: tuple[Entry, ...]
     findings: tuple[Finding, ...]
 
+    @classmethod
+    def of(cls, stream: Iterable[Entry | Finding]) -> "Inspection":
+        """Collect what an inspection yields."""
+        entries: list[Entry] = []
+        findings: list[Finding] = []
+        for found in stream:
+            if isinstance(found, Entry):
+                entries.append(found)
+            else:
+                findings.append(found)
+        return cls(tuple(entries), tuple(findings))
+
+
+class Inspector:
+    """Judges records one after another; of what went before it keeps one entry, however long the journal."""
+
+    def __init__(self) -> None:
+        self._previous: Entry | None = None
+        self._is_linkable = True
+
+    def judge(self, where: str, read: Callable[[], Entry]) -> Sequence[Entry | Finding]:
+        """Return what is wrong with the next record, and then its entry where it could be read."""
+        try:
+            entry = read()
+        except Altered as error:
+            # After an unreadable record the next one's link can't be judged; the gap is already a finding.
+            self._is_linkable = False
+            return (finding(where, error.message),)
+        breaks = _breaks(self._previous, entry, where) if self._is_linkable else []
+        self._previous, self._is_linkable = entry, True
+        return (*breaks, entry)
+
 
 def inspect_chain(entries: Iterable[Entry], *, after: Entry | None = None) -> tuple[Finding, ...]:
     """Return every break of order, link or journal between entries; `after` is the one before the first."""
@@ -231,15 +261,32 @@ def inspect_chain(entries: Iterable[Entry], *, after: Entry | None = None) -> tu
 
 def inspect_stored(rows: Iterable[tuple[bytes, str]]) -> Inspection:
     """Read the stored bytes and hashes of a whole journal and return every discrepancy, at `entry:N` from 0."""
-    return _inspect((f"entry:{position}", partial(Entry.from_stored, *row)) for position, row in enumerate(rows))
+    return Inspection.of(
+        _judged((f"entry:{position}", partial(Entry.from_stored, *row)) for position, row in enumerate(rows))
+    )
 
 
 def inspect_export(export: bytes) -> Inspection:
     """Read an export and return every discrepancy, at `line:N` from 1."""
-    # Split at LF alone: every other line break is a character like any other, and not canonical.
-    lines = [line + b"\n" for line in export.split(b"\n")]
-    lines[-1:] = [] if lines[-1] == b"\n" else [lines[-1][:-1]]
-    return _inspect((f"line:{n}", partial(Entry.from_export_line, line)) for n, line in enumerate(lines, start=1))
+    return Inspection.of(inspect_export_lines(export))
+
+
+def inspect_export_lines(export: bytes) -> Iterator[Entry | Finding]:
+    """Yield each entry of an export, and before it what is wrong there, at `line:N` from 1; nothing is kept."""
+    lines = enumerate(_lines(export), start=1)
+    return _judged((f"line:{number}", partial(Entry.from_export_line, line)) for number, line in lines)
+
+
+def linked(entries: Iterable[Entry], *, after: Entry | None = None) -> Iterator[Entry]:
+    """Yield each entry when it was found to follow the one before, the first of them `after`; nothing is kept.
+
+    Raises:
+        Altered: JOURNAL_ALTERED at the first break.
+    """
+    for entry in entries:
+        require_clean(_breaks(after, entry, f"entry:{0 if after is None else after.seq + 1}"))
+        yield entry
+        after = entry
 
 
 def check_chain(entries: Sequence[Entry], *, after: Entry | None = None, expect_head: str | None = None) -> None:
@@ -281,16 +328,29 @@ def head_finding(entries: Sequence[Entry], expect_head: str) -> Finding | None:
     Raises:
         UsageError: `expect_head` is not 64 lower-case hex characters.
     """
+    require_hash(expect_head)
+    if expect_head == GENESIS_PREV or any(entry.hash == expect_head for entry in entries):
+        return None
+    return fork_finding(expect_head, entries[-1].hash if entries else GENESIS_PREV, len(entries))
+
+
+def require_hash(expect_head: str) -> None:
+    """Demand that an expected head can be one.
+
+    Raises:
+        UsageError: it is not 64 lower-case hex characters.
+    """
     if not is_hash(expect_head):
         raise UsageError(
             Code.USAGE,
             "the expected head is not 64 lower-case hex characters",
             advice="Copy the whole head hash from the place where it was kept.",
         )
-    if expect_head == GENESIS_PREV or any(entry.hash == expect_head for entry in entries):
-        return None
-    head = entries[-1].hash if entries else GENESIS_PREV
-    message = f"head {head} of {len(entries)} entries does not follow the expected head {expect_head}"
+
+
+def fork_finding(expect_head: str, head: str, count: int) -> Finding:
+    """Return what is wrong with a journal in which an expected head is not found."""
+    message = f"head {head} of {count} entries does not follow the expected head {expect_head}"
     return Finding(Code.JOURNAL_FORK, Severity.REFUSE, "head", message, ALTERED_ADVICE)
 
 
@@ -301,47 +361,25 @@ def _read_object(data: bytes, *, max_bytes: int = MAX_ENTRY_BYTES) -> dict[str, 
     return document
 
 
-def _hash_member(entry_hash: str) -> bytes:
-    return b',"hash":"%b"' % entry_hash.encode("ascii")
-
-
-def _without_hash(whole: bytes, entry_hash: str) -> bytes:
-    """Return a canonical entry without its member `hash`, which is canonical again.
-
-    The keys of an entry are sorted: after `hash` come `journal_id`, `kind`, `prev`, `request_id`, `seq`, `time`
-    and `tip`, whose texts hold no quotation mark and whose objects no `journal_id`. So the last place where the two
-    names meet is the entry's own, whatever the body before it says; and the hash covers what is left.
-    """
-    if not is_hash(entry_hash):
-        raise malformed("hash is not 64 lower-case hex characters")
-    before, found, after = whole.rpartition(_hash_member(entry_hash) + _JOURNAL_ID)
-    if not found:
-        raise malformed("hash does not stand before the journal id")
-    return b"".join((before, _JOURNAL_ID, after))
-
-
 def _require_head(entries: Sequence[Entry], expect_head: str) -> None:
     found = head_finding(entries, expect_head)
     require_clean([] if found is None else [found])
 
 
-def _inspect(records: Iterable[tuple[str, Callable[[], Entry]]]) -> Inspection:
-    entries: list[Entry] = []
-    findings: list[Finding] = []
-    readable = True
+def _judged(records: Iterable[tuple[str, Callable[[], Entry]]]) -> Iterator[Entry | Finding]:
+    inspector = Inspector()
     for where, read in records:
-        try:
-            entry = read()
-        except Altered as error:
-            findings.append(finding(where, error.message))
-            readable = False
-            continue
-        # After an unreadable record the next one's link can't be judged; the gap is already a finding.
-        if readable:
-            findings += _breaks(entries[-1] if entries else None, entry, where)
-        entries.append(entry)
-        readable = True
-    return Inspection(tuple(entries), tuple(findings))
+        yield from inspector.judge(where, read)
+
+
+def _lines(export: bytes) -> Iterator[bytes]:
+    """Yield the lines with their line feeds. Split at LF alone: every other break is a character like any other."""
+    start = 0
+    while start < len(export):
+        found = export.find(b"\n", start)
+        end = len(export) if found < 0 else found + 1
+        yield export[start:end]
+        start = end
 
 
 def _breaks(previous: Entry | None, entry: Entry, where: str) -> list[Finding]:
