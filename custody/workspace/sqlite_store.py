@@ -16,20 +16,26 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
 from custody.atomic import create_file, read_start
-from custody.audit.journal import Entry, Inspection, check_chain, inspect_stored
+from custody.audit.journal import Entry, Inspection, Inspector, check_chain, linked
 from custody.audit.journal_fields import altered, finding, is_id, malformed
 from custody.codes import Code
-from custody.errors import Altered, Conflict, InvalidInput
+from custody.errors import Altered, Conflict, Finding, InvalidInput
 from custody.workspace.file_system import read_mount_table, require_local
 from custody.workspace.sqlite_errors import error_code, error_for
 from custody.workspace.sqlite_schema import HEADER_LENGTH, check_header, check_schema, new_database
 
 _BUSY_TIMEOUT_S = 2
+_PIECE_BYTES = 1_000_000
+"""A long journal is read in pieces of about this size, or of one entry."""
+_LOWEST_SEQ, _HIGHEST_SEQ = -(2**63), 2**63 - 1
+"""What a position in a table can be: a row that nobody of us wrote is seen wherever it stands."""
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 _MAX_ADVICE_LENGTH = 200
 
@@ -80,29 +86,45 @@ class SqliteJournal:
             Altered: an entry, the chain, or the file is not what was written.
             Conflict: WORKSPACE_LOCKED, NETWORK_FILE_SYSTEM, or WORKSPACE_READ_ONLY after a crash.
         """
-        journal_id, rows = self._read(lambda connection: (_journal_id(connection), _rows(connection, start - 1)))
-        entries = [_entry(row) for row in rows]
-        for entry in entries[:1]:
-            _require_same_journal(entry, journal_id)
-        after = entries.pop(0) if start > 0 and entries else None
+        after, rest = self._entries_from(start)
+        entries = tuple(rest)
         check_chain(entries, after=after)
-        return tuple(entries)
+        return entries
+
+    def stream(self, start: int = 0) -> Iterator[Entry]:
+        """Yield what `entries` returns, one by one, each verified and linked before it is yielded.
+
+        Memory stays flat, and whoever stops early leaves nothing open or locked: the file is read in pieces, each in
+        a transaction of its own. That they belong together is shown by the chain between them and not by a lock, so
+        a slow reader hinders no writer; what others append meanwhile is not yielded. Raises as `entries`, at the
+        entry where it shows.
+        """
+        after, rest = self._entries_from(start)
+        yield from linked(rest, after=after)
 
     def inspect(self) -> Inspection:
         """Read everything and return every discrepancy, those of the file itself among them."""
-        journal_id, rows, complaints = self._read(
-            lambda connection: (_journal_id(connection), _rows(connection, 0), _complaints(connection))
-        )
-        inspection = inspect_stored((stored, entry_hash) for _seq, _prev, entry_hash, stored in rows)
-        findings = [*inspection.findings]
-        columns = {entry_hash: (seq, prev) for seq, prev, entry_hash, _stored in rows}
-        for entry in inspection.entries:
-            if columns[entry.hash] != (entry.seq, entry.prev):
-                findings.append(finding(f"entry:{entry.seq}", "seq or prev beside the entry is not the entry's own"))
-        if inspection.entries and inspection.entries[0].journal_id != journal_id:
-            findings.append(finding("entry:0", "journal id is not that of the file"))
-        findings += [finding("file", complaint) for complaint in complaints]
-        return Inspection(inspection.entries, tuple(findings))
+        return Inspection.of(self.inspect_each())
+
+    def inspect_each(self) -> Iterator[Entry | Finding]:
+        """Yield each readable entry, and before it what is wrong there; last what is wrong with the file.
+
+        Memory stays flat, as in `stream`.
+        """
+        journal_id, rows = self._open(_LOWEST_SEQ)
+        inspector = Inspector()
+        is_first = True
+        for position, (seq, prev, entry_hash, stored) in enumerate(rows):
+            for found in inspector.judge(f"entry:{position}", partial(Entry.from_stored, stored, entry_hash)):
+                if isinstance(found, Entry):
+                    if (found.seq, found.prev) != (seq, prev):
+                        yield finding(f"entry:{found.seq}", "seq or prev beside the entry is not the entry's own")
+                    if is_first and found.journal_id != journal_id:
+                        yield finding("entry:0", "journal id is not that of the file")
+                    is_first = False
+                yield found
+        for complaint in self._read(_complaints):
+            yield finding("file", complaint)
 
     def find_request(self, request_id: str) -> tuple[Entry, ...]:
         """Return the entries of one request: after a lost acknowledgement, what was written after all."""
@@ -137,6 +159,38 @@ class SqliteJournal:
                 [(entry.seq, entry.prev, entry.hash, entry.canonical) for entry in entries],
             )
             connection.execute("COMMIT")
+
+    def _entries_from(self, start: int) -> tuple[Entry | None, Iterator[Entry]]:
+        """Return the entry before `start` and those from there on, each verified by itself, not yet linked."""
+        journal_id, rows = self._open(start - 1 if start > 0 else _LOWEST_SEQ)
+        entries = map(_entry, rows)
+        first = next(entries, None)
+        if first is None:
+            return None, entries
+        _require_same_journal(first, journal_id)
+        if start <= 0:
+            return None, chain((first,), entries)
+        if first.seq != start - 1:
+            raise altered(f"entry:{start - 1} is missing before entry:{first.seq}")
+        return first, entries
+
+    def _open(self, first: int) -> tuple[str, Iterator[_Row]]:
+        """Look at the file; return its journal's id, and the rows from `first` up to the newest of this look."""
+        journal_id, last, piece = self._read(
+            lambda connection: (_journal_id(connection), _last_seq(connection), _piece(connection, first, _HIGHEST_SEQ))
+        )
+        return journal_id, self._rows(piece, first, last)
+
+    def _rows(self, piece: list[_Row], first: int, last: int) -> Iterator[_Row]:
+        while piece:
+            yield from piece
+            # Rows of a damaged file may come in any order; going up all the same, this ends.
+            first = max(first, piece[-1][0]) + 1
+            if first > last:
+                return
+            piece = self._read(partial(_piece, first=first, last=last))
+        if first <= last:
+            raise altered(f"`{self.path}` lost entries while it was read")
 
     def _read(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         with self._watched():
@@ -208,16 +262,36 @@ def _newest(connection: sqlite3.Connection) -> Entry | None:
     return _entry(rows[0]) if rows else None
 
 
-def _rows(connection: sqlite3.Connection, start: int) -> list[_Row]:
-    return _select(connection, "WHERE seq >= ? ORDER BY seq", start)
+def _last_seq(connection: sqlite3.Connection) -> int:
+    """Return the highest position in the table, one below the lowest possible where it is empty."""
+    found = connection.execute("SELECT max(seq) FROM entry").fetchone()[0]
+    return found if isinstance(found, int) else _LOWEST_SEQ - 1
+
+
+def _piece(connection: sqlite3.Connection, first: int, last: int) -> list[_Row]:
+    """Return rows from `first` to `last` in their order, as many as make a piece; at least one if there is any."""
+    rows: list[_Row] = []
+    size = 0
+    for row in connection.execute(
+        "SELECT seq, prev, hash, entry FROM entry WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
+    ):
+        rows.append(_checked(row))
+        size += len(row[3])
+        if size >= _PIECE_BYTES:
+            break
+    return rows
 
 
 def _select(connection: sqlite3.Connection, clause: str, *values: int | bytes) -> list[_Row]:
-    rows = connection.execute(f"SELECT seq, prev, hash, entry FROM entry {clause}", values).fetchall()  # noqa: S608 (ours)
-    for row in rows:
-        if tuple(map(type, row)) != (int, str, str, bytes):
-            raise altered("a row of the journal holds something else than an entry")
-    return rows
+    rows = connection.execute(f"SELECT seq, prev, hash, entry FROM entry {clause}", values)  # noqa: S608 (ours)
+    return [_checked(row) for row in rows]
+
+
+def _checked(row: _Row) -> _Row:
+    seq, prev, entry_hash, stored = row
+    if type(seq) is not int or type(prev) is not str or type(entry_hash) is not str or type(stored) is not bytes:
+        raise altered("a row of the journal holds something else than an entry")
+    return row
 
 
 def _entry(row: _Row) -> Entry:
