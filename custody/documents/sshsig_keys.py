@@ -33,7 +33,7 @@ _EXPONENT_LIMIT = 2**64
 _WHAT = "the SSH public key"
 
 _LINE = re.compile(r"([!-~]+)[ \t]+([A-Za-z0-9+/=]+)(?:[ \t]+([^\r\n]*))?(?:\r?\n)?")
-_TYPE_NAME = re.compile(r"(?:sk-|webauthn-)?(?:ssh|ecdsa|rsa|x509v3)-[a-z0-9@.-]{1,60}")
+_TYPE_NAME = re.compile(r"(?:webauthn-)?(?:sk-)?(?:ssh|ecdsa|rsa|x509v3)-[a-z0-9@.-]{1,60}")
 """What can only be the name of a key's type, known here or not."""
 
 
