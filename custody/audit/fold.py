@@ -6,7 +6,7 @@ JOURNAL_ALTERED. The chain between entries is checked elsewhere (`journal.py`), 
 and scripts by whoever relies on them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from custody.audit.chain_view import prior_total
@@ -39,18 +39,20 @@ ADOPTED = "vault_adopted"
 Step = Callable[[StateBuilder, Entry], None]
 
 
-def fold(entries: Sequence[Entry]) -> State:
-    """Return the state after `entries`, the first of which adopts the vault.
+def fold(entries: Iterable[Entry]) -> State:
+    """Return the state after `entries`, the first of which adopts the vault; each is asked for once and not kept.
 
     Raises:
         Altered: JOURNAL_ALTERED with the entry's position.
         UpgradeNeeded: an entry of an unknown kind.
     """
-    if not entries:
+    rest = iter(entries)
+    first = next(rest, None)
+    if first is None:
         raise altered("the journal is empty: it adopts no vault")
-    with _within(entries[0]):
-        state = _adopted(entries[0])
-    return _folded(state, entries[1:])
+    with _within(first):
+        state = _adopted(first)
+    return _folded(state, rest)
 
 
 def fold_more(state: State, entries: Iterable[Entry]) -> State:
