@@ -1,5 +1,8 @@
 """Both ways against OpenSSH: its published figures, what its ssh-keygen makes, and what it says of ours."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from custody.codes import Code
@@ -8,6 +11,7 @@ from custody.documents.sshsig_inner import TokenReport
 from custody.documents.sshsig_keys import SshKeyType, SshPublicKey
 from custody.errors import CheckFailed, InvalidInput
 from support.openssh_figures import FINGERPRINTS, NAMESPACE, PUBLIC_KEYS, SIGNATURES, STATEMENT
+from support.source_tree import ROOT
 from support.ssh import KEYGEN_TYPES, SoftSigner, SshKeygen
 
 ACCEPTED = [name for name in PUBLIC_KEYS if name != "ecdsa_sk_webauthn"]
@@ -89,3 +93,24 @@ def test_we_are_stricter_than_ssh_keygen_about_a_touch(ssh_keygen: SshKeygen) ->
     with pytest.raises(CheckFailed) as failed:
         verify_sshsig(SshSignature.from_armored(armored), LINES, namespace=SPACE)
     assert failed.value.code is Code.SSHSIG_NO_PRESENCE
+
+
+def test_the_commands_on_the_page_do_what_it_says(ssh_keygen: SshKeygen, tmp_path: Path) -> None:
+    page = (ROOT / "docs/formats/statement-signatures.md").read_text()
+    sign, verify = [line for line in page.splitlines() if line.startswith("ssh-keygen -Y")]
+    key = ssh_keygen.key(SshKeyType.ED25519)
+    published = PUBLIC_KEYS["ed25519"].rsplit(" ", 3)[0]
+    (signers,) = [line for line in page.splitlines() if line.startswith("ann namespaces=")]
+    assert published in signers
+    (tmp_path / "statement.txt").write_bytes(LINES)
+    (tmp_path / "allowed_signers").write_text(
+        signers.replace(published, ssh_keygen.public(SshKeyType.ED25519).strip()) + "\n"
+    )
+    _shell(sign.replace("~/.ssh/id_ed25519", f"'{key}'"), tmp_path)
+    assert _shell(verify, tmp_path).startswith(b'Good "custody-approve/1" signature for ann with ED25519 key SHA256:')
+    signature = SshSignature.from_armored((tmp_path / "statement.txt.sig").read_bytes())
+    assert verify_sshsig(signature, LINES, namespace=SPACE).to_text() in ssh_keygen.public(SshKeyType.ED25519)
+
+
+def _shell(line: str, folder: Path) -> bytes:
+    return subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, check=True).stdout
