@@ -11,7 +11,9 @@ from contextlib import contextmanager
 
 from custody.audit.chain_view import prior_total
 from custody.audit.fold_chain import apply_observation
+from custody.audit.fold_governance import CHANGE_SIGNED, GOVERNANCE_KINDS, advance, apply_governance, disregard
 from custody.audit.fold_proposals import PROPOSAL_KINDS, apply_proposal_event
+from custody.audit.governance import ChangeRecord, ChangeStatus
 from custody.audit.journal import Entry
 from custody.audit.journal_fields import altered
 from custody.audit.state import IssuedAddress, PriorHistory, State
@@ -62,13 +64,38 @@ def fold_more(state: State, entries: Iterable[Entry]) -> State:
 
 def _folded(state: StateBuilder, entries: Iterable[Entry]) -> State:
     for entry in entries:
-        step = apply_proposal_event if entry.kind in PROPOSAL_KINDS else _STEPS.get(entry.kind)
+        step = _step_of(entry.kind)
         if step is None:
             raise _unknown_kind(entry)
         with _within(entry):
+            if entry.tip is not None:
+                state.governance = advance(state.governance, entry.tip.median_time_past, entry.seq)
             step(state, entry)
         state.head_seq = entry.seq
     return state.freeze()
+
+
+def _step_of(kind: str) -> Step | None:
+    if kind in PROPOSAL_KINDS:
+        return apply_proposal_event
+    return _governed if kind in GOVERNANCE_KINDS else _STEPS.get(kind)
+
+
+def _governed(state: StateBuilder, entry: Entry) -> None:
+    before = state.governance.changes
+    state.governance = apply_governance(state.governance, entry, state.vault_facts)
+    if entry.kind == CHANGE_SIGNED:
+        state.frozen -= {
+            outpoint
+            for change_id, record in state.governance.changes.items()
+            if _came_into_force(record, before.get(change_id))
+            for outpoint in record.change.payload.outpoints
+        }
+
+
+def _came_into_force(record: ChangeRecord, before: ChangeRecord | None) -> bool:
+    was_in_force = before is not None and before.status is ChangeStatus.IN_FORCE
+    return record.status is ChangeStatus.IN_FORCE and not was_in_force
 
 
 @contextmanager
@@ -140,7 +167,11 @@ def _frozen(state: StateBuilder, entry: Entry) -> None:
 
 
 def _unfrozen(state: StateBuilder, entry: Entry) -> None:
-    state.frozen -= _outpoints(entry)
+    outpoints = _outpoints(entry)
+    if state.governance.is_founded:
+        state.governance = disregard(state.governance, entry, "a founded vault unfreezes by a signed change alone")
+        return
+    state.frozen -= outpoints
 
 
 def _outpoints(entry: Entry) -> set[OutPoint]:

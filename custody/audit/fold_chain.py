@@ -8,6 +8,7 @@ doubts it derives again.
 
 from dataclasses import replace
 
+from custody.audit.fold_governance import advance
 from custody.audit.journal import Entry
 from custody.audit.state import OwnInput, SeenOutput, SeenTip, SeenTransaction
 from custody.audit.state_builder import StateBuilder
@@ -52,9 +53,10 @@ def apply_observation(state: StateBuilder, entry: Entry) -> None:
     for branch in ("receive", "change"):
         integer_of(scanned[branch], f"scanned.{branch}")
     taken_back = _take_back(state, body)
+    state.tip = _tip_of(body["tip"])
+    state.governance = advance(state.governance, state.tip.median_time_past, entry.seq)
     for value in list_of(_any_of, body["transactions"], "transactions"):
         _add(state, taken_back, _transaction_of(value, entry.seq))
-    state.tip = _tip_of(body["tip"])
     state.is_complete = complete
     state.incomplete = incomplete
     state.has_complete_sync = state.has_complete_sync or (complete and compared)
@@ -82,7 +84,9 @@ def _add(state: StateBuilder, taken_back: dict[str, SeenTransaction], seen: Seen
     if not state.has_complete_sync:
         state.prior_txids.add(seen.txid)
     is_prior = seen.txid in state.prior_txids
-    state.transactions[seen.txid] = replace(seen, before_first_complete_sync=is_prior)
+    # The highest time that was seen, so that a block that moves back in time can't shorten a window.
+    time = state.governance.time
+    state.transactions[seen.txid] = replace(seen, before_first_complete_sync=is_prior, seen_time=time)
 
 
 def _tip_of(value: JsonValue) -> SeenTip:

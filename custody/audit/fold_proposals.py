@@ -9,6 +9,8 @@ import base64
 import binascii
 from dataclasses import replace
 
+from custody.audit.fold_governance import disregard
+from custody.audit.fold_statements import STATEMENT, apply_statement
 from custody.audit.journal import Entry
 from custody.audit.state import ProposalRecord, RecordedSignature
 from custody.audit.state_builder import StateBuilder
@@ -38,7 +40,7 @@ BROADCAST = "proposal_broadcast"
 WITHDRAWN = "proposal_withdrawn"
 REJECTED = "proposal_rejected"
 
-PROPOSAL_KINDS = frozenset({DRAFTED, LEFT, SIGNED, ACKNOWLEDGED, FINALIZED, BROADCAST, WITHDRAWN, REJECTED})
+PROPOSAL_KINDS = frozenset({DRAFTED, LEFT, SIGNED, ACKNOWLEDGED, FINALIZED, BROADCAST, WITHDRAWN, REJECTED, STATEMENT})
 
 _WAYS_OUT = ("draft", "export", "sign")
 
@@ -52,8 +54,18 @@ def apply_proposal_event(state: StateBuilder, entry: Entry) -> None:
         known = state.proposals.get(proposal_id)
         if known is None:
             raise malformed(f"proposal `{proposal_id}` was never drafted")
-        record = _STEPS[entry.kind](known, entry)
+        record = _signed_statement(state, known, entry) if entry.kind == STATEMENT else _STEPS[entry.kind](known, entry)
+        if entry.kind in (WITHDRAWN, REJECTED):
+            record = replace(record, ended_time=state.governance.time)
     state.proposals[record.proposal_id] = record
+
+
+def _signed_statement(state: StateBuilder, known: ProposalRecord, entry: Entry) -> ProposalRecord:
+    answer = apply_statement(known, entry, state.governance, state.vault_facts)
+    if isinstance(answer, ProposalRecord):
+        return answer
+    state.governance = disregard(state.governance, entry, answer)
+    return known
 
 
 def _drafted(state: StateBuilder, entry: Entry) -> ProposalRecord:
@@ -93,7 +105,8 @@ def _signed(record: ProposalRecord, entry: Entry) -> ProposalRecord:
         if one.input_index >= len(record.proposal.inputs) or (one.input_index, one.public_key) in known:
             raise malformed("a signature is for no input of the proposal, or stands there twice")
         known.add((one.input_index, one.public_key))
-    return replace(record, signatures=(*record.signatures, *added), has_left=True)
+    first = entry.seq if record.first_signed_seq is None else record.first_signed_seq
+    return replace(record, signatures=(*record.signatures, *added), has_left=True, first_signed_seq=first)
 
 
 def _signature_of(value: JsonValue, source: str, time: str) -> RecordedSignature:

@@ -7,11 +7,13 @@ or several records together stand in `chain_view.py` and `proposal_state.py`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from custody.audit.governance import GovernanceState
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.errors import JsonValue
+from custody.people.statement import GovernanceRef
 from custody.spend.labels import LabelRecord
 from custody.spend.proposal import Proposal
 from custody.spend.psbt_builder import final_txid
@@ -63,6 +65,8 @@ class SeenTransaction:
     """Entry that recorded it last."""
     before_first_complete_sync: bool
     """Whether it was known when a complete view was had for the first time: prior history."""
+    seen_time: int = 0
+    """The chain's median time when it was first seen where it is now, in its block or in none: Unix seconds."""
 
     @property
     def is_outflow(self) -> bool:
@@ -95,6 +99,25 @@ class RecordedSignature:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """A drafter's propose or a person's approval that counted at its own position."""
+
+    kind: str
+    """`propose` or `approve`."""
+    officer: str
+    roles: frozenset[str]
+    """The officer's roles at that position."""
+    key: bytes
+    """Blob of the officer's key: a revocation of it voids what was not acted upon."""
+    governance: GovernanceRef
+    signature: str
+    """Armored SSHSIG."""
+    seq: int
+    time: int
+    """The chain's median time at its position: Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalRecord:
     """All that the journal says of one proposal."""
 
@@ -111,6 +134,12 @@ class ProposalRecord:
     is_broadcast: bool = False
     withdrawn: bool = False
     rejected: bool = False
+    ended_time: int | None = None
+    """The chain's median time when it was withdrawn or rejected."""
+    statements: tuple[SignedStatement, ...] = ()
+    """What officers signed about it, in the order of the journal."""
+    first_signed_seq: int | None = None
+    """Entry with the first device signature: from there on no revocation takes an approval back."""
     final_txid: str = field(init=False)
     """What the finished transaction is called: known before anybody signs."""
 
@@ -121,6 +150,11 @@ class ProposalRecord:
     def proposal_id(self) -> str:
         """Hash of the proposal's document."""
         return self.proposal.proposal_id
+
+    @property
+    def proposed_by(self) -> str | None:
+        """The drafter whose signed propose it carries, None while nobody signed one."""
+        return next((one.officer for one in self.statements if one.kind == "propose"), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +195,6 @@ class State:
     """By txid: what the last observations have in blocks or in the mempool."""
     prior_txids: frozenset[str] = frozenset()
     """Every transaction that was known by the first complete sync, vanished ones included."""
+    governance: GovernanceState = field(default_factory=GovernanceState)
     head_seq: int = 0
     """Position of the newest entry folded."""

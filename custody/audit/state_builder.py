@@ -6,6 +6,8 @@ Nobody but the fold holds one. A step that raises leaves it half done; it is thr
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from custody.audit.fold_governance import VaultFacts
+from custody.audit.governance import GovernanceState
 from custody.audit.state import (
     IssuedAddress,
     PriorHistory,
@@ -18,6 +20,7 @@ from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint
 from custody.errors import JsonValue
 from custody.spend.labels import LabelRecord
+from custody.vault.vault import Vault
 
 
 @dataclass(slots=True)
@@ -42,7 +45,17 @@ class StateBuilder:
     has_complete_sync: bool = False
     transactions: dict[str, SeenTransaction] = field(default_factory=dict)
     prior_txids: set[str] = field(default_factory=set)
+    governance: GovernanceState = field(default_factory=GovernanceState)
     head_seq: int = 0
+    _facts: VaultFacts | None = None
+
+    @property
+    def vault_facts(self) -> VaultFacts:
+        """What statements say of the vault: derived when the first one is checked."""
+        if self._facts is None:
+            vault = Vault.from_document(dict(self.vault_document))
+            self._facts = VaultFacts.of(vault)
+        return self._facts
 
     @classmethod
     def of(cls, state: State) -> "StateBuilder":
@@ -65,6 +78,7 @@ class StateBuilder:
             has_complete_sync=state.has_complete_sync,
             transactions=dict(state.transactions),
             prior_txids=set(state.prior_txids),
+            governance=state.governance,
             head_seq=state.head_seq,
         )
 
@@ -88,5 +102,6 @@ class StateBuilder:
             has_complete_sync=self.has_complete_sync,
             transactions=dict(self.transactions),
             prior_txids=frozenset(self.prior_txids),
+            governance=self.governance,
             head_seq=self.head_seq,
         )

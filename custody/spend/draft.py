@@ -66,6 +66,10 @@ class DraftRequest:
     replaces_txid: str | None = None
     reason: str | None = None
     drafter: str | None = None
+    policy_digest: str | None = None
+    """Digest of the policy in force, None where there is none."""
+    policy_path: str | None = None
+    """Name of the emergency path that it goes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ def draft(request: DraftRequest, setting: DraftSetting) -> Draft:
         change=change,
         reason=request.reason,
         expires=request.expires,
+        policy_digest=request.policy_digest,
+        policy_path=request.policy_path,
         drafter=request.drafter,
         replaces=request.replaces,
         replaces_txid=request.replaces_txid,

@@ -17,16 +17,18 @@ from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
 from custody.errors import ChainUnavailable, CheckFailed, Conflict, InvalidInput, UsageError
+from custody.policy.decision import Gate, require_not_denied
 from custody.ports import ChainBackend, Progress
 from custody.spend.bump import Replacement, payee_findings
 from custody.spend.coin_selection import FeeTarget
 from custody.spend.draft import Draft, DraftRequest, DraftSetting, Payee, draft
-from custody.spend.expiry import expiry_after, is_expired
+from custody.spend.expiry import is_expired
 from custody.spend.proposal import ProposalKind
 from custody.spend.psbt_builder import build_psbt
 from custody.spend.review_model import ReviewLimits, require_clean
 from custody.spend.utxo import CONFIRMED_DEPTH
-from custody.workflow.governance import require_governed_or_waived
+from custody.workflow.decide import decision_on
+from custody.workflow.governance import default_expiry, require_drafter, require_governed_or_waived, under_policy
 from custody.workflow.office import Desk, Event
 from custody.workflow.proposal_access import find_proposal, review_context
 from custody.workflow.proposal_view import ProposalView, view_proposal
@@ -50,6 +52,8 @@ class Wish:
     replaces: str | None = None
     second_payment: bool = False
     hold: bool = False
+    emergency: str | None = None
+    """Name of the policy's emergency path that the payment goes by."""
     depth: int = CONFIRMED_DEPTH
     """Confirmations that a coin needs."""
     limits: ReviewLimits = field(default_factory=ReviewLimits)
@@ -59,7 +63,7 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
     """Draft a payment and return it as recorded.
 
     Raises:
-        PolicyDenied: NO_POLICY_ADOPTED. ChainUnavailable: SYNC_INCOMPLETE, NO_FEE_ESTIMATE.
+        PolicyDenied: NO_POLICY_ADOPTED, POLICY_DENIED. ChainUnavailable: SYNC_INCOMPLETE, NO_FEE_ESTIMATE.
         Conflict: INSUFFICIENT_FUNDS, a COIN_* code, SECOND_PAYMENT.
         CheckFailed: UNEXPLAINED_OUTFLOW, REPLACEMENT_CHANGES_PAYEE, or what the review refuses.
     """
@@ -67,12 +71,13 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
     refresh(desk, backend, progress)
     replaced = find_proposal(desk.state, wish.replaces) if wish.replaces is not None else None
     outside = None if replaced is None else _newest_outside(desk.state, replaced)
+    kind = ProposalKind.EMERGENCY if wish.emergency is not None else _kind_of(desk, wish.payees)
     request = DraftRequest(
-        kind=_kind_of(desk, wish.payees),
+        kind=kind,
         payees=wish.payees,
         fee=_fee_target(desk.state, outside, wish.fee_rate or _estimate(backend)),
         nonce=desk.surroundings.nonces.nonce(),
-        expires=expiry_of(desk.state, wish.expires),
+        expires=expiry_of(desk.state, wish.expires, kind, wish.emergency),
         change_index=next_index(desk.state, Branch.CHANGE),
         depth=wish.depth,
         named=wish.coins,
@@ -80,8 +85,9 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
         replaces=None if replaced is None else replaced.proposal_id,
         reason=wish.reason,
         drafter=desk.surroundings.actor,
+        policy_path=wish.emergency,
     )
-    made = _with_shared_input(desk, request, outside)
+    made = _with_shared_input(desk, under_policy(desk.state, request), outside)
     _require_no_second_payment(desk.state, made, wish)
     if outside is not None:
         require_same_payees(outside, made)
@@ -92,11 +98,12 @@ def refresh(desk: Desk, backend: ChainBackend, progress: Progress) -> None:
     """Sync, and refuse to go on with a view that is incomplete or holds an unexplained outflow.
 
     Raises:
-        PolicyDenied: NO_POLICY_ADOPTED.
+        PolicyDenied: NO_POLICY_ADOPTED. UsageError: under a policy nobody is named who drafts.
         ChainUnavailable: SYNC_INCOMPLETE.
-        CheckFailed: UNEXPLAINED_OUTFLOW.
+        CheckFailed: UNEXPLAINED_OUTFLOW, APPROVER_NOT_AUTHORISED.
     """
     require_governed_or_waived(desk.state, desk.vault.network)
+    require_drafter(desk.state.governance, desk.surroundings.actor)
     outcome = sync_coins(desk, backend, full=False, progress=progress)
     if not outcome.is_complete:
         raise ChainUnavailable(
@@ -117,7 +124,10 @@ def refresh(desk: Desk, backend: ChainBackend, progress: Progress) -> None:
 
 
 def record_draft(desk: Desk, backend: ChainBackend, made: Draft, wish: Wish) -> ProposalView:
-    """Build the PSBT, review it as a signer will, and append the proposal."""
+    """Build the PSBT, review it as a signer will, ask the policy, and append the proposal.
+
+    What the policy only misses (approvals, times) may still come; what it forbids is never drafted.
+    """
     proposal = made.proposal
     blocks = {coin.outpoint.txid: coin.block_hash for coin in made.coins}
     previous = {txid: backend.transaction(txid, block) for txid, block in blocks.items()}
@@ -125,6 +135,7 @@ def record_draft(desk: Desk, backend: ChainBackend, made: Draft, wish: Wish) -> 
     probe = ProposalRecord(proposal, psbt, drafted_seq=desk.office.head.seq + 1, drafted_time="")
     tentative = replace(desk.state, proposals={**desk.state.proposals, proposal.proposal_id: probe})
     require_clean(review_psbt(psbt, desk.vault, review_context(tentative, probe, wish.limits)))
+    require_not_denied(decision_on(tentative, desk.vault, probe, Gate.DRAFT))
     desk.record(
         [
             (
@@ -148,8 +159,10 @@ def left_event(proposal_id: str, how: str) -> Event:
     return ("proposal_left", {"proposal_id": proposal_id, "how": how})
 
 
-def expiry_of(state: State, asked: str | None) -> str:
-    """Return the asked expiry if it lies ahead of the chain's time, else 14 days from that.
+def expiry_of(state: State, asked: str | None, kind: ProposalKind, path: str | None = None) -> str:
+    """Return the asked expiry if it lies ahead of the chain's time, else the longest that the policy allows.
+
+    Without a policy that is 14 days from the chain's time, and never more than these.
 
     Raises:
         ChainUnavailable: SYNC_NEEDED. InvalidInput: PROPOSAL_EXPIRED.
@@ -157,7 +170,7 @@ def expiry_of(state: State, asked: str | None) -> str:
     if state.tip is None:
         raise ChainUnavailable(Code.SYNC_NEEDED, "the chain was never synced", advice="Run `custody coins sync`.")
     if asked is None:
-        return expiry_after(state.tip.median_time_past)
+        return default_expiry(state, kind, path, state.tip.median_time_past)
     if is_expired(asked, state.tip.median_time_past):
         raise InvalidInput(
             Code.PROPOSAL_EXPIRED,

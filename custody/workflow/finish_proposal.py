@@ -12,10 +12,12 @@ from custody.audit.proposal_state import ON_CHAIN, ProposalState, replacement_ch
 from custody.audit.state import ProposalRecord
 from custody.codes import Code
 from custody.errors import ChainUnavailable, Conflict, NotYet
+from custody.policy.decision import Gate, require_allowed
 from custody.ports import ChainBackend, Progress
 from custody.spend.bump import eviction_findings
 from custody.spend.review_model import ReviewLimits
 from custody.workflow.acknowledge import require_acknowledged
+from custody.workflow.decide import decision_on
 from custody.workflow.office import Desk
 from custody.workflow.proposal_access import collected_psbt, find_proposal, require_live, review_context
 from custody.workflow.psbt_files import finalize_file
@@ -36,11 +38,13 @@ def finalize_proposal(desk: Desk, named: str | None, *, given_acks: Sequence[str
     """Finalize the collected PSBT and record the transaction; done before, it is only checked again.
 
     Raises:
-        NotYet: SIGNATURES_MISSING, ACK_MISSING. Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED.
+        NotYet: SIGNATURES_MISSING, ACK_MISSING, APPROVALS_MISSING. PolicyDenied: POLICY_DENIED.
+        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED.
         CheckFailed: the review, the second engine or libbitcoinkernel refuses.
     """
     record = find_proposal(desk.state, named)
     require_live(desk.state, record)
+    require_allowed(decision_on(desk.state, desk.vault, record, Gate.FINALIZE))
     checked = require_reviewed(desk.state, desk.vault, record, limits)
     items = require_acknowledged(checked.findings, given_acks, record.acknowledged)
     context = review_context(desk.state, record, limits)
@@ -78,7 +82,8 @@ def broadcast_proposal(
     be past: without it only what is out already goes on.
 
     Raises:
-        NotYet: SIGNATURES_MISSING before `finalize`, ACK_MISSING. Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED.
+        NotYet: SIGNATURES_MISSING before `finalize`, ACK_MISSING, APPROVALS_MISSING. PolicyDenied: POLICY_DENIED.
+        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED.
         ChainUnavailable: NODE_REJECTED with the node's words.
     """
     sync_coins(desk, backend, full=False, progress=progress)
@@ -101,6 +106,7 @@ def broadcast_proposal(
             advice="Run the command again: it asks for the amount.",
             details={"state": str(now)},
         )
+    require_allowed(decision_on(desk.state, desk.vault, record, Gate.BROADCAST))
     checked = require_reviewed(desk.state, desk.vault, record, limits)
     verdict = backend.test_accept(final.serialize())
     if not verdict.allowed and not verdict.already_known:

@@ -1,12 +1,17 @@
-"""Whether a vault without an adopted spend policy may give out addresses and drafts (design, section 7)."""
+"""What governance asks of the steps: no address and no draft on main without it, and who may draft under it."""
 
+from dataclasses import replace
+
+from custody.audit.governance import GovernanceState
 from custody.audit.state import State
 from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.errors import PolicyDenied
-
-NO_POLICY = str(Code.NO_POLICY_ADOPTED)
-"""The reason that every decision names until a policy is adopted."""
+from custody.errors import CheckFailed, PolicyDenied, UsageError
+from custody.people.officer import DRAFTER
+from custody.policy.sections import section_for
+from custody.spend.draft import DraftRequest
+from custody.spend.expiry import DEFAULT_LIFETIME_S, format_time
+from custody.spend.proposal import ProposalKind
 
 
 def require_governed_or_waived(state: State, network: Network) -> None:
@@ -15,9 +20,52 @@ def require_governed_or_waived(state: State, network: Network) -> None:
     Raises:
         PolicyDenied: NO_POLICY_ADOPTED.
     """
-    if network.is_main and not state.ungoverned:
+    if network.is_main and not state.ungoverned and not state.governance.is_founded:
         raise PolicyDenied(
             Code.NO_POLICY_ADOPTED,
             "no spend policy is adopted: governance is `none`",
-            advice="Create or import the vault with --ungoverned if it is meant to work without a written policy.",
+            advice="Found it with `custody vault found`, or create or import the vault with --ungoverned if it is "
+            "meant to work without a written policy.",
         )
+
+
+def require_drafter(gov: GovernanceState, actor: str | None) -> None:
+    """Under a policy, demand that whoever drafts is an officer with the role: their signed propose must follow.
+
+    Raises:
+        UsageError: nobody is named. CheckFailed: APPROVER_NOT_AUTHORISED.
+    """
+    if not gov.is_founded:
+        return
+    if actor is None:
+        raise UsageError(
+            Code.USAGE,
+            "nobody is named who drafts",
+            advice="Say who you are with --as NAME, or `officer: NAME` in custody.yaml.",
+        )
+    officer = gov.officers.get(actor)
+    if officer is None or DRAFTER not in officer.roles:
+        able = ", ".join(gov.officer_with(DRAFTER)) or "nobody"
+        raise CheckFailed(
+            Code.APPROVER_NOT_AUTHORISED,
+            f"`{actor}` is no officer in force with the role {DRAFTER}",
+            advice=f"Those who can draft: {able}.",
+        )
+
+
+def under_policy(state: State, request: DraftRequest) -> DraftRequest:
+    """Return the request as the policy in force wants it: its digest, and coins as deep as it asks for."""
+    policy = state.governance.policy
+    if policy is None:
+        return request
+    section = section_for(policy, request.kind, request.policy_path)
+    depth = request.depth if section is None else max(request.depth, section.transaction.confirmations)
+    return replace(request, policy_digest=policy.digest, depth=depth)
+
+
+def default_expiry(state: State, kind: ProposalKind, path: str | None, now: int) -> str:
+    """Return when a proposal expires that names no time: in 14 days, sooner where the policy says so."""
+    policy = state.governance.policy
+    section = None if policy is None else section_for(policy, kind, path)
+    life = DEFAULT_LIFETIME_S if section is None else min(DEFAULT_LIFETIME_S, section.transaction.expiry)
+    return format_time(now + life)

@@ -10,6 +10,7 @@ from custody.audit.chain_view import next_index
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.second_opinion import SecondOpinion, require_same_scripts
 from custody.vault.vault import Vault
+from custody.workflow.attest import require_attested
 from custody.workflow.governance import require_governed_or_waived
 from custody.workflow.office import Desk
 
@@ -27,9 +28,11 @@ def issue_address(desk: Desk, *, label: str | None) -> IssuedAddress:
 
     Raises:
         PolicyDenied: NO_POLICY_ADOPTED on main, unless the vault was made `--ungoverned`.
+        NotYet: ATTESTATION_MISSING where the policy asks the custodians to attest.
         CheckFailed: ENGINES_DISAGREE.
     """
     require_governed_or_waived(desk.state, desk.vault.network)
+    require_attested(desk.state.governance, desk.vault)
     index = next_index(desk.state, Branch.RECEIVE)
     address = checked_address(desk.vault, Branch.RECEIVE, index)
     desk.record(

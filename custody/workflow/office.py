@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from custody.audit.fold import fold
+from custody.audit.fold import fold, fold_more
 from custody.audit.journal import Entry, EntryTip
 from custody.audit.state import State
 from custody.codes import Code
-from custody.errors import Conflict, CustodyError, JsonValue
+from custody.errors import CheckFailed, Conflict, CustodyError, JsonValue
 from custody.ports import Clock, NonceSource
 from custody.vault.vault import Vault
 from custody.workflow.clock import rfc3339
@@ -76,7 +76,7 @@ class Desk:
 
     def tentative(self, events: Sequence[Event]) -> State:
         """Return the state as it would be after `events`; nothing is written."""
-        return fold((*self.office.entries, *self._entries(events, request_id="0" * 32)))
+        return fold_more(self.state, self._entries(events, request_id="0" * 32))
 
     def record(self, events: Sequence[Event]) -> None:
         """Append all events as one step, durable when this returns.
@@ -88,10 +88,25 @@ class Desk:
             return
         entries = self._entries(events, request_id=self.surroundings.nonces.nonce())
         # Folded before it is written: an entry that the fold refuses never gets in.
-        whole = (*self.office.entries, *entries)
-        state = fold(whole)
+        state = fold_more(self.state, entries)
         open_journal(self.office.workspace).append(entries, expected_head=self.office.head.hash)
-        self.office = replace(self.office, entries=whole, state=state)
+        self.office = replace(self.office, entries=(*self.office.entries, *entries), state=state)
+
+    def record_authority(self, events: Sequence[Event]) -> None:
+        """Append events that claim authority, if each of them would count.
+
+        Raises:
+            CheckFailed: AUTHORITY_REFUSED with the reason for which one would be disregarded.
+        """
+        known = len(self.state.governance.disregarded)
+        refused = self.tentative(events).governance.disregarded[known:]
+        if refused:
+            raise CheckFailed(
+                Code.AUTHORITY_REFUSED,
+                f"it would count for nothing: {refused[0].words}",
+                advice="Nothing was written. Look at what is in force with `custody officer list` and `change list`.",
+            )
+        self.record(events)
 
     def _entries(self, events: Sequence[Event], *, request_id: str) -> list[Entry]:
         made: list[Entry] = []

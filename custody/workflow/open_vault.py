@@ -1,6 +1,6 @@
 """Open a workspace's vault: the file on disk counts only where it says what the journal adopted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,18 +40,31 @@ def open_vault(workspace: Workspace) -> OpenedVault:
     Raises:
         Altered: WORKSPACE_ALTERED, JOURNAL_MISSING, JOURNAL_ALTERED.
     """
-    entries = open_journal(workspace).entries()
-    adopted = _adoption_of(entries)
-    if _file_digest(workspace.vault_yaml) != _vault_of(adopted).document_digest:
+    adopted, head = _adoption_and_head(open_journal(workspace).stream())
+    vault = _vault_of(adopted)
+    require_adopted_file(workspace, vault)
+    return OpenedVault(vault, adopted.body.get("ungoverned") is True, head)
+
+
+def require_adopted_file(workspace: Workspace, vault: Vault) -> None:
+    """Demand that the workspace's vault file says what the journal adopted: `vault`, read from there.
+
+    Raises:
+        Altered: WORKSPACE_ALTERED.
+    """
+    if _file_digest(workspace.vault_yaml) != vault.document_digest:
         raise _altered(f"`{workspace.vault_yaml.name}` is not the vault document that the journal adopted")
-    return OpenedVault(_vault_of(adopted), adopted.body.get("ungoverned") is True, entries[-1].hash)
 
 
-def _adoption_of(entries: Sequence[Entry]) -> Entry:
-    adopted = [entry for entry in entries if entry.kind == ADOPTED]
-    if not adopted:
+def _adoption_and_head(entries: Iterable[Entry]) -> tuple[Entry, str]:
+    adopted, head = None, ""
+    for entry in entries:
+        head = entry.hash
+        if entry.kind == ADOPTED:
+            adopted = entry
+    if adopted is None:
         raise _altered("the journal adopts no vault")
-    return adopted[-1]
+    return adopted, head
 
 
 def _vault_of(adopted: Entry) -> Vault:

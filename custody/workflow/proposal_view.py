@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from custody.audit.proposal_state import ProposalState, state_of
+from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
+from custody.audit.spend_facts import valid_approvals
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.transaction import Transaction
 from custody.errors import Finding, JsonValue
+from custody.policy.decision import Decision, Effect, Gate, Reason
 from custody.spend.review_model import Review, ReviewLimits
 from custody.vault.vault import Vault
-from custody.workflow.governance import NO_POLICY
+from custody.workflow.decide import decision_on
 from custody.workflow.proposal_access import collected_psbt, review_proposal
 
 
@@ -21,6 +23,10 @@ class ProposalView:
     state: ProposalState
     review: Review
     psbt_base64: str
+    decision: Decision
+    """What the policy says to the step that comes next."""
+    approved_by: tuple[str, ...] = ()
+    """Officers whose approvals hold now."""
 
     @property
     def proposal_id(self) -> str:
@@ -59,7 +65,10 @@ class ProposalView:
             "inputs": reviewed["inputs"],
             "fee_sats": proposal.fee,
             "fee_rate_sat_vb": reviewed["fee_rate_sat_vb"],
-            "decision": {"allowed": True, "reasons": [NO_POLICY], "missing": []},
+            "decision": self.decision.to_json(),
+            "approved_by": [*self.approved_by],
+            "proposed_by": self.record.proposed_by,
+            "policy_path": proposal.policy_path,
             "signing": self.review.signing.to_json(),
             "reason": proposal.reason,
             "expires": proposal.expires,
@@ -82,4 +91,27 @@ def view_proposal(
 ) -> ProposalView:
     """Return the proposal with its state, reviewed anew with the signatures collected so far."""
     review = review_proposal(state, vault, record, limits or ReviewLimits())
-    return ProposalView(record, state_of(state, record), review, collected_psbt(record).to_base64())
+    now = state_of(state, record)
+    return ProposalView(
+        record=record,
+        state=now,
+        review=review,
+        psbt_base64=collected_psbt(record).to_base64(),
+        decision=_decision(state, vault, record, now),
+        approved_by=tuple(one.officer for one in valid_approvals(state.governance, record)),
+    )
+
+
+def _decision(state: State, vault: Vault, record: ProposalRecord, now: ProposalState) -> Decision:
+    """Return what the policy says to the step that comes next; what is in a block needs no decision any more."""
+    if now in ON_CHAIN:
+        return Decision((Reason("chain", Effect.PERMIT, "it is in a block: there is nothing left to decide"),))
+    return decision_on(state, vault, record, _NEXT_GATE.get(now, Gate.SIGN))
+
+
+_NEXT_GATE = {
+    ProposalState.SIGNED: Gate.FINALIZE,
+    ProposalState.FINALIZED: Gate.BROADCAST,
+    ProposalState.BROADCAST: Gate.BROADCAST,
+}
+"""The step that comes next in a state; in every other it is signing."""

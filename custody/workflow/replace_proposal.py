@@ -17,6 +17,7 @@ from custody.errors import Conflict
 from custody.ports import ChainBackend, Progress
 from custody.spend.bump import Fresh, plan_bump, plan_cancel, plan_child
 from custody.spend.draft import Draft, DraftRequest, DraftSetting, draft
+from custody.spend.proposal import ProposalKind
 from custody.spend.review_model import ReviewLimits
 from custody.spend.utxo import Coin
 from custody.workflow.draft_proposal import (
@@ -27,6 +28,7 @@ from custody.workflow.draft_proposal import (
     replacement_of,
     require_same_payees,
 )
+from custody.workflow.governance import under_policy
 from custody.workflow.office import Desk
 from custody.workflow.proposal_access import find_proposal
 from custody.workflow.proposal_view import ProposalView
@@ -46,7 +48,7 @@ def bump_proposal(
         raise _not_bumpable(
             f"somebody ended proposal `{record.proposal_id[:16]}`", "Cancel it; draft a new payment if it is wanted."
         )
-    fresh = _fresh(desk, None)
+    fresh = _fresh(desk, ProposalKind.BUMP)
     made = _drafted(desk, plan_bump(replacement_of(desk.state, record), rate, fresh))
     evicted = _evicted_fees(desk, backend, record, made)
     if evicted:
@@ -73,7 +75,7 @@ def cancel_proposal(
             f"proposal `{record.proposal_id[:16]}` never left the house: there is nothing to cancel",
             advice="Run `custody proposal withdraw`; its coins come free when it expires.",
         )
-    coins, fresh = _thawed(desk, record), _fresh(desk, None)
+    coins, fresh = _thawed(desk, record), _fresh(desk, ProposalKind.CANCEL)
     made = _drafted(desk, plan_cancel(replacement_of(desk.state, record), coins, rate, fresh), coins)
     evicted = _evicted_fees(desk, backend, record, made)
     if evicted:
@@ -102,7 +104,7 @@ def bump_inflow(
     request = plan_child(
         tuple(coin.outpoint for coin in coins),
         rate,
-        _fresh(desk, f"child of {txid}"),
+        _fresh(desk, ProposalKind.INTERNAL, f"child of {txid}"),
         package_vsize=parent.vsize,
         package_fee=seen.fee,
     )
@@ -123,10 +125,10 @@ def _replaceable(desk: Desk, named: str) -> ProposalRecord:
     return record
 
 
-def _fresh(desk: Desk, reason: str | None) -> Fresh:
+def _fresh(desk: Desk, kind: ProposalKind, reason: str | None = None) -> Fresh:
     return Fresh(
         nonce=desk.surroundings.nonces.nonce(),
-        expires=expiry_of(desk.state, None),
+        expires=expiry_of(desk.state, None, kind),
         change_index=next_index(desk.state, Branch.CHANGE),
         reason=reason,
         drafter=desk.surroundings.actor,
@@ -144,7 +146,8 @@ def _thawed(desk: Desk, record: ProposalRecord) -> tuple[Coin, ...]:
 def _drafted(desk: Desk, request: DraftRequest, coins: tuple[Coin, ...] | None = None) -> Draft:
     height = 0 if desk.state.tip is None else desk.state.tip.height
     return draft(
-        request, DraftSetting(desk.vault, coins_of(desk.state, desk.vault) if coins is None else coins, height)
+        under_policy(desk.state, request),
+        DraftSetting(desk.vault, coins_of(desk.state, desk.vault) if coins is None else coins, height),
     )
 
 

@@ -16,6 +16,7 @@ from custody.bitcoin.psbt_roles import take_signatures
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code
 from custody.errors import CheckFailed, Conflict, DeviceUnavailable, Finding, JsonValue
+from custody.policy.decision import Gate, require_allowed
 from custody.ports import SigningDevice
 from custody.spend.psbt_builder import stripped_txid
 from custody.spend.review_inputs import spend_scripts
@@ -23,6 +24,7 @@ from custody.spend.review_model import Review, ReviewLimits, require_clean
 from custody.spend.review_places import VaultScripts
 from custody.vault.vault import Vault
 from custody.workflow.acknowledge import require_acknowledged
+from custody.workflow.decide import decision_on
 from custody.workflow.draft_proposal import left_event
 from custody.workflow.office import Desk, Event
 from custody.workflow.proposal_access import (
@@ -57,13 +59,15 @@ def sign_with_device(
     """Let a device sign, verify what it returns, and record the signatures.
 
     Raises:
-        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED. NotYet: ACK_MISSING. CheckFailed: the review refuses.
+        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED. NotYet: ACK_MISSING, APPROVALS_MISSING.
+        PolicyDenied: POLICY_DENIED. CheckFailed: the review refuses.
         DeviceUnavailable: DEVICE_REFUSED, DEVICE_NO_SIGNATURE.
     """
     record = find_proposal(desk.state, named)
     _require_cosigner(desk.vault, device)
     require_live(desk.state, record)
     require_sole_holder(desk.state, record)
+    require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
     reviewed = collected_psbt(record)
     checked = require_reviewed(desk.state, desk.vault, record, limits)
     items = require_acknowledged(checked.findings, given_acks, record.acknowledged)
@@ -85,7 +89,11 @@ def sign_with_device(
 def add_returned(desk: Desk, returned: Psbt | Transaction, *, source: str) -> Added:
     """Take the signatures of a PSBT or transaction that was signed elsewhere.
 
+    Under a policy a signature is taken only while the policy lets devices sign: one that comes without the
+    approvals is refused, and whoever made it has something to explain.
+
     Raises:
+        NotYet: APPROVALS_MISSING. PolicyDenied: POLICY_DENIED.
         CheckFailed: DIFFERENT_TRANSACTION, COMBINE_NON_SIGNATURE_CHANGE, or an invalid signature's code.
         NotYet: NO_SIGNATURES. Conflict: PROPOSAL_STATE.
     """
@@ -97,6 +105,7 @@ def add_returned(desk: Desk, returned: Psbt | Transaction, *, source: str) -> Ad
             f"proposal `{record.proposal_id[:16]}` is {now}: it needs no signature",
             advice="Look at `custody status`; keep the file if you don't know where it came from.",
         )
+    require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
     return _add(desk, record, returned, source)
 
 

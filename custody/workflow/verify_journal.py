@@ -1,16 +1,22 @@
-"""Check a journal whole, in its file or as an export, and return every discrepancy.
+"""Check a journal whole, in its store or as an export, and return every discrepancy.
 
 Checked are the file, each entry's bytes and hash, the chain, what the entries mean together
 (the fold), the vault file beside it, and an expected head kept elsewhere: only that shows a
-journal cut short or rewritten as a whole.
+journal cut short or rewritten as a whole. One pass, which keeps no entry: memory grows with
+the state and not with the journal. Clocks that stepped back are warnings; the journal is
+intact all the same.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from custody.audit.fold import fold
-from custody.audit.journal import GENESIS_PREV, Entry, Inspection, head_finding, inspect_export
-from custody.errors import Altered, Finding, JsonValue, Severity
-from custody.workflow.open_vault import open_vault
+from custody.audit.journal import GENESIS_PREV, Entry, fork_finding, inspect_export_lines, require_hash
+from custody.audit.journal_clock import ClockWatch
+from custody.audit.state import State
+from custody.errors import Altered, Finding, JsonValue, Severity, UpgradeNeeded, refusals
+from custody.vault.vault import Vault
+from custody.workflow.open_vault import require_adopted_file
 from custody.workspace.journal_store import open_journal
 from custody.workspace.layout import Workspace
 
@@ -19,24 +25,23 @@ from custody.workspace.layout import Workspace
 class JournalCheck:
     """What was found."""
 
-    entries: tuple[Entry, ...]
+    count: int
+    """How many entries could be read."""
+    head: str
+    """Hash of the newest entry that could be read, 64 zeros for none."""
     findings: tuple[Finding, ...]
+    """Those that refuse first."""
 
     @property
     def is_intact(self) -> bool:
-        """Whether nothing at all is wrong."""
-        return not self.findings
-
-    @property
-    def head(self) -> str:
-        """Hash of the newest entry that could be read, 64 zeros for none."""
-        return self.entries[-1].hash if self.entries else GENESIS_PREV
+        """Whether nothing was altered; warnings may be there all the same."""
+        return not refusals(self.findings)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the keys of the design, section 6, and the findings."""
         return {
             "ok": self.is_intact,
-            "entries": len(self.entries),
+            "entries": self.count,
             "head": self.head,
             "findings": [one.to_json() for one in self.findings],
         }
@@ -50,36 +55,92 @@ def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None) -
         UsageError: `expect_head` is no hash.
     """
     try:
-        inspection = open_journal(workspace).inspect()
+        inspected = open_journal(workspace).inspect_each()
     except Altered as error:
-        inspection = Inspection((), (_named("file", error),))
-    check = _checked(inspection, expect_head)
-    if not check.is_intact:
+        inspected = iter((_named("file", error),))
+    check, state = _checked(inspected, expect_head)
+    if state is None:
         return check
     try:
-        open_vault(workspace)
+        require_adopted_file(workspace, Vault.from_document(dict(state.vault_document)))
     except Altered as error:
-        return JournalCheck(check.entries, (_named("vault.yaml", error),))
+        return replace(check, findings=(_named("vault.yaml", error), *check.findings))
     return check
 
 
 def verify_export(export: bytes, *, expect_head: str | None) -> JournalCheck:
     """Check an export alone. Raises as `verify_workspace_journal`."""
-    return _checked(inspect_export(export), expect_head)
+    return _checked(inspect_export_lines(export), expect_head)[0]
 
 
-def _checked(inspection: Inspection, expect_head: str | None) -> JournalCheck:
-    findings = list(inspection.findings)
-    if not findings:
+class _Reading:
+    """One pass over what an inspection yields: counts, collects the findings, looks for the head, watches clocks."""
+
+    def __init__(self, inspected: Iterator[Entry | Finding], expect_head: str | None) -> None:
+        self.count = 0
+        self.head = GENESIS_PREV
+        self.findings: list[Finding] = []
+        self.warnings: list[Finding] = []
+        self.has_expected_head = expect_head in (None, GENESIS_PREV)
+        self._expect_head = expect_head
+        self._inspected = inspected
+        self._clocks = ClockWatch()
+
+    def sound_entries(self) -> Iterator[Entry]:
+        """Yield the entries up to the first discrepancy: after it, what entries mean together is unknown."""
+        for found in self._each():
+            if isinstance(found, Finding):
+                return
+            yield found
+
+    def finish(self) -> None:
+        """Read whatever nobody asked for."""
+        for _found in self._each():
+            pass
+
+    def _each(self) -> Iterator[Entry | Finding]:
         try:
-            fold(inspection.entries)
+            for found in self._inspected:
+                self._note(found)
+                yield found
         except Altered as error:
-            seq = error.details.get("seq")
-            findings.append(_named("journal" if seq is None else f"entry:{seq}", error))
+            self.findings.append(_named("file", error))
+
+    def _note(self, found: Entry | Finding) -> None:
+        if isinstance(found, Finding):
+            self.findings.append(found)
+            return
+        self.count += 1
+        self.head = found.hash
+        self.has_expected_head = self.has_expected_head or found.hash == self._expect_head
+        self.warnings += self._clocks.judge(found)
+
+
+def _checked(inspected: Iterator[Entry | Finding], expect_head: str | None) -> tuple[JournalCheck, State | None]:
+    """Return what was found, and the state where nothing refuses."""
     if expect_head is not None:
-        missing = head_finding(inspection.entries, expect_head)
-        findings += [] if missing is None else [missing]
-    return JournalCheck(inspection.entries, tuple(findings))
+        require_hash(expect_head)
+    reading = _Reading(inspected, expect_head)
+    state, objection = _folded(reading.sound_entries())
+    reading.finish()
+    findings = reading.findings
+    if not findings and objection is not None:
+        if isinstance(objection, UpgradeNeeded):
+            raise objection
+        seq = objection.details.get("seq")
+        findings.append(_named("journal" if seq is None else f"entry:{seq}", objection))
+    if expect_head is not None and not reading.has_expected_head:
+        findings.append(fork_finding(expect_head, reading.head, reading.count))
+    check = JournalCheck(reading.count, reading.head, (*findings, *reading.warnings))
+    return check, state if check.is_intact else None
+
+
+def _folded(entries: Iterable[Entry]) -> tuple[State | None, Altered | UpgradeNeeded | None]:
+    """Return the state, or why there is none; that counts only where the entries themselves are sound."""
+    try:
+        return fold(entries), None
+    except (Altered, UpgradeNeeded) as error:
+        return None, error
 
 
 def _named(where: str, error: Altered) -> Finding:
