@@ -13,7 +13,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,7 +52,18 @@ def create_file(
         Conflict: FILE_EXISTS, WORKSPACE_READ_ONLY or WRITE_FAILED.
         InvalidInput: the path can't be one of a file, or its folder is missing.
     """
-    with _folder_of(path) as (folder, name), _written(folder, path, content, mode, write) as temporary:
+    create_file_from(path, (content,), mode=mode, write=write, link=link)
+
+
+def create_file_from(
+    path: Path, pieces: Iterable[bytes], *, mode: int = FILE_MODE, write: Write = os.write, link: Link = _hard_link
+) -> None:
+    """Write a new file piece by piece, whole or not at all: where `pieces` raises, no file appears.
+
+    Raises:
+        Conflict, InvalidInput: as `create_file`; and whatever `pieces` raises.
+    """
+    with _folder_of(path) as (folder, name), _written(folder, path, pieces, mode, write) as temporary:
         try:
             link(folder, temporary, name)
         except OSError as error:
@@ -86,7 +97,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = FILE_MODE, write: Wr
     with _folder_of(path) as (folder, name):
         if _exists(folder, name):
             _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
-        with _written(folder, path, content, mode, write) as temporary:
+        with _written(folder, path, (content,), mode, write) as temporary:
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
@@ -181,13 +192,14 @@ def _folder_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def _written(folder: int, path: Path, content: bytes, mode: int, write: Write) -> Iterator[str]:
+def _written(folder: int, path: Path, pieces: Iterable[bytes], mode: int, write: Write) -> Iterator[str]:
     """Yield the name of a synced temporary file; afterwards remove that name if it is left, and sync the folder."""
     temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     file = os.open(temporary, _WRITE_FLAGS, mode, dir_fd=folder)
     try:
         try:
-            _write_all(file, content, write, path)
+            for piece in pieces:
+                _write_all(file, piece, write, path)
             os.fsync(file)
         finally:
             os.close(file)

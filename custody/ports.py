@@ -5,7 +5,7 @@ What a port answers is a claim of whoever stands behind it: callers re-derive be
 show anything as true.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from custody.audit.journal import Entry, Inspection
 from custody.bitcoin.amount import FeeRate, Sats
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
+from custody.errors import Finding
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, total); total 0 means unknown."""
@@ -225,8 +226,16 @@ class JournalStore(Protocol):
         """Return the entries from `start` on, chain-checked."""
         ...
 
+    def stream(self, start: int = 0) -> Iterator[Entry]:
+        """Yield what `entries` returns, each checked before it is yielded; memory stays flat."""
+        ...
+
     def inspect(self) -> Inspection:
         """Read everything and return every discrepancy."""
+        ...
+
+    def inspect_each(self) -> Iterator[Entry | Finding]:
+        """Yield what `inspect` returns: each readable entry, and before it what is wrong there."""
         ...
 
     def find_request(self, request_id: str) -> tuple[Entry, ...]:

@@ -1,14 +1,16 @@
 """`custody journal show | verify | export`: read the journal, check it, take it elsewhere. Writes nothing."""
 
 import json
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from custody import atomic
 from custody.audit.journal import GENESIS_PREV, Entry
-from custody.errors import JsonValue
+from custody.errors import JsonValue, refusals
 from custody.workflow.verify_journal import JournalCheck, verify_export, verify_workspace_journal
 from custody.workspace.journal_store import open_journal
 from custody_cli.loading import workspace_of
@@ -39,10 +41,13 @@ def journal() -> None:
 @click.pass_obj
 def show(session: Session, start: int | None, limit: int | None) -> Answer:
     """Show entries in their order, after the chain between them was checked. Actors and times are claims."""
-    entries = open_journal(workspace_of(session)).entries()
-    first = start if start is not None else max(0, len(entries) - (limit or len(entries)))
-    shown = entries[first:][:limit]
-    head = entries[-1].hash if entries else GENESIS_PREV
+    shown: deque[Entry] = deque(maxlen=limit if start is None else None)
+    count, head = 0, GENESIS_PREV
+    # To the end, whatever is shown: nothing is shown of a journal whose chain is broken.
+    for entry in open_journal(workspace_of(session)).stream():
+        count, head = count + 1, entry.hash
+        if start is None or (start <= entry.seq and (limit is None or entry.seq < start + limit)):
+            shown.append(entry)
 
     def lines() -> Iterator[Line]:
         for entry in shown:
@@ -50,9 +55,9 @@ def show(session: Session, start: int | None, limit: int | None) -> Answer:
                 f"{entry.seq:>6}  {entry.time}  {entry.kind}  by {entry.actor or 'nobody named'}", Style.STRONG
             )
             yield f"        {_summary(entry)}"
-        yield f"{len(entries)} entries, head {head}"
+        yield f"{count} entries, head {head}"
 
-    return Answer({"entries": [_entry_json(one) for one in shown], "count": len(entries), "head": head}, lines)
+    return Answer({"entries": [_entry_json(one) for one in shown], "count": count, "head": head}, lines)
 
 
 @journal.command(
@@ -82,15 +87,32 @@ def verify(session: Session, expect_head: str | None, export: str | None) -> Ans
 @click.pass_obj
 def export(session: Session, output: str) -> Answer:
     """Write the whole journal as plain JSON Lines, which an auditor checks without this program."""
-    entries = open_journal(workspace_of(session)).entries()
-    content = b"".join(entry.export_line() for entry in entries)
-    said: dict[str, JsonValue] = {"entries": len(entries), "head": entries[-1].hash if entries else GENESIS_PREV}
+    written = _Written()
+    lines = written.lines(open_journal(workspace_of(session)).stream())
     if output == STDIO:
-        return Answer({**said, "content": content.decode("utf-8")}, lambda: (), raw=content)
-    atomic.create_file(Path(output), content)
-    return Answer(
-        {**said, "file": output}, lambda: (f"wrote {len(entries)} entries to {output}", f"head {said['head']}")
-    )
+        content = b"".join(lines)
+        return Answer({**written.to_json(), "content": content.decode("utf-8")}, lambda: (), raw=content)
+    atomic.create_file_from(Path(output), lines)
+    said = (f"wrote {written.count} entries to {output}", f"head {written.head}")
+    return Answer({**written.to_json(), "file": output}, lambda: said)
+
+
+@dataclass(slots=True)
+class _Written:
+    """How far an export has come."""
+
+    count: int = 0
+    head: str = GENESIS_PREV
+
+    def lines(self, entries: Iterable[Entry]) -> Iterator[bytes]:
+        """Yield the line of each entry, counting."""
+        for entry in entries:
+            self.count, self.head = self.count + 1, entry.hash
+            yield entry.export_line()
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return what every answer says."""
+        return {"entries": self.count, "head": self.head}
 
 
 def _entry_json(entry: Entry) -> JsonValue:
@@ -105,10 +127,11 @@ def _summary(entry: Entry) -> str:
 
 def _check_lines(check: JournalCheck, expect_head: str | None) -> Iterator[Line]:
     if check.is_intact:
-        yield Styled(f"intact: {len(check.entries)} entries", Style.GOOD)
+        yield Styled(f"intact: {check.count} entries", Style.GOOD)
     else:
-        yield Styled(f"ALTERED: {len(check.findings)} discrepancies, {len(check.entries)} readable entries", Style.BAD)
-        yield from finding_lines(check.findings)
+        found = len(refusals(check.findings))
+        yield Styled(f"ALTERED: {found} discrepancies, {check.count} readable entries", Style.BAD)
+    yield from finding_lines(check.findings)
     yield f"head {check.head}"
     if expect_head is None:
         yield "keep this head elsewhere and give it as --expect-head: only that shows a journal cut short or rewritten"
