@@ -27,7 +27,7 @@ _SCHEMES = ("postgresql", "postgres")
 _ALLOWED = re.compile(r"[A-Za-z0-9_.~%:/?&=@\[\]-]{1,2000}")
 _SECRETS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 _PARAMETERS = frozenset({
-    "host", "port", "user", "dbname", "service", "passfile", "application_name", "channel_binding", "require_auth",
+    "host", "port", "user", "dbname", "service", "passfile", "channel_binding", "require_auth",
     "requirepeer", "gssencmode", "krbsrvname", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir",
     "sslnegotiation", "ssl_min_protocol_version",
 })  # fmt: skip
