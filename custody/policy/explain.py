@@ -49,7 +49,8 @@ def _sentences(policy: SpendPolicy) -> Iterator[str]:
     yield f"Hours and days are those of {policy.time_zone}; time is the chain's median time past."
     yield (
         "Officers, policy and allowlist are changed, and a freeze or a suspension lifted, "
-        f"by {governance.approvals.words()}; a change that could make anything easier waits {show_duration(governance.waiting)}."
+        f"by {governance.approvals.words()}; "
+        f"a change that could make anything easier waits {show_duration(governance.waiting)}."
     )
     if governance.custodians_attest:
         yield "No address is given out before the custodian of each key has attested to hold the whole descriptor."
