@@ -1,22 +1,18 @@
 """`custody proposal …`: a payment from draft to broadcast, one command a step."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 import click
 
-from custody import atomic
 from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
-from custody.bitcoin.psbt_version import to_version
 from custody.errors import Finding
 from custody.spend.draft import Payee
 from custody.spend.payments import Payment, parse_payments
-from custody.workflow.draft_proposal import Wish, draft_payment, left_event
+from custody.workflow.draft_proposal import Wish, draft_payment
 from custody.workflow.finish_proposal import broadcast_proposal, end_proposal, finalize_proposal, wait_for_confirmation
 from custody.workflow.office import editing, open_office
-from custody.workflow.proposal_access import collected_psbt, find_proposal, require_live, require_sole_holder
-from custody.workflow.proposal_view import ProposalView, view_proposal
+from custody.workflow.proposal_access import collected_psbt, find_proposal
+from custody.workflow.proposal_view import view_proposal
 from custody.workflow.psbt_files import read_returned
 from custody.workflow.replace_proposal import bump_inflow, bump_proposal, cancel_proposal
 from custody.workflow.sign_proposal import Added, add_returned, sign_with_device
@@ -25,7 +21,8 @@ from custody_cli.chain_access import opened_chain
 from custody_cli.confirm import confirm_amount
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
-from custody_cli.output import Answer, AnswerValue, Line, finding_lines
+from custody_cli.output import Answer, Line, finding_lines
+from custody_cli.proposal_export import export
 from custody_cli.proposal_options import (
     ack_option,
     confirm_option,
@@ -37,7 +34,7 @@ from custody_cli.proposal_options import (
     proposal_argument,
     rate_of,
 )
-from custody_cli.proposal_screen import list_line, proposal_lines
+from custody_cli.proposal_screen import answer_of, list_line
 from custody_cli.review_options import MAX_PSBT_FILE
 from custody_cli.session import Session
 from custody_cli.system import surroundings_of, wait_a_while
@@ -109,7 +106,7 @@ def draft(
         limits=limits_of(max_fee_sats),
     )
     with editing(workspace, surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
-        return _answer(draft_payment(desk, backend, wish, session.progress))
+        return answer_of(draft_payment(desk, backend, wish, session.progress))
 
 
 @proposal.command("list", epilog=examples("custody --vault reserve proposal list --json"))
@@ -122,7 +119,7 @@ def list_(session: Session) -> Answer:
     def lines() -> Iterable[Line]:
         yield from (list_line(view) for view in views) if views else ("no proposal was drafted",)
 
-    return Answer({"proposals": [_json(view) for view in views]}, lines)
+    return Answer({"proposals": [view.to_json() for view in views]}, lines)
 
 
 @proposal.command(epilog=examples("custody --vault reserve proposal show 3f9a21c07be4d512"))
@@ -131,37 +128,10 @@ def list_(session: Session) -> Answer:
 def show(session: Session, named: str | None) -> Answer:
     """Show one proposal, reviewed anew with the signatures collected so far."""
     office = open_office(workspace_of(session))
-    return _answer(view_proposal(office.state, office.vault, find_proposal(office.state, named)))
+    return answer_of(view_proposal(office.state, office.vault, find_proposal(office.state, named)))
 
 
-@proposal.command(
-    epilog=examples(
-        "custody proposal export 3f9a21c07be4d512 -o payment.psbt",
-        "custody proposal export -o - --base64",
-    )
-)
-@proposal_argument
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write; `-` is stdout. Never overwrites.")
-@click.option("--version", type=click.Choice(["0", "2"]), default="0", show_default=True, help="PSBT version.")
-@click.option("--base64", "as_base64", is_flag=True, help="Write base64 text instead of binary.")
-@click.pass_obj
-def export(session: Session, named: str | None, output: str, version: str, as_base64: bool) -> Answer:
-    """Write the PSBT with all signatures so far. The journal notes that it left."""
-    if output != STDIO:
-        atomic.require_creatable(Path(output))  # before the journal says that it left, which nothing takes back
-    with editing(workspace_of(session), surroundings_of(session)) as desk:
-        record = find_proposal(desk.state, named)
-        psbt = to_version(collected_psbt(record), int(version))
-        content = (psbt.to_base64() + "\n").encode() if as_base64 else psbt.serialize()
-        if not record.has_left:
-            require_live(desk.state, record)
-            require_sole_holder(desk.state, record)
-            desk.record([left_event(record.proposal_id, "export")])
-        answer = _answer(view_proposal(desk.state, desk.vault, desk.state.proposals[record.proposal_id]))
-    if output == STDIO:
-        return replace(answer, raw=content)
-    atomic.create_file(Path(output), content)
-    return answer
+proposal.add_command(export)
 
 
 @proposal.command(
@@ -198,7 +168,7 @@ def sign(
     confirm_amount(view, verb="sign", confirm_sats=confirm_sats)
     with editing(workspace_of(session), surroundings_of(session)) as desk:
         added = sign_with_device(desk, device, view.proposal_id, given_acks=acks, limits=limits)
-        return _answer(view_proposal(desk.state, desk.vault, added.record))
+        return answer_of(view_proposal(desk.state, desk.vault, added.record))
 
 
 @proposal.command(
@@ -213,7 +183,7 @@ def add(session: Session, files: tuple[str, ...]) -> Answer:
         added: list[Added] = []
         for place, one in returned:
             added.append(add_returned(desk, one, source="stdin" if place == STDIO else "file"))
-        answer = _answer(view_proposal(desk.state, desk.vault, added[-1].record))
+        answer = answer_of(view_proposal(desk.state, desk.vault, added[-1].record))
     return _with_notes(answer, sum(one.new_signatures for one in added), [note for one in added for note in one.notes])
 
 
@@ -229,7 +199,7 @@ def finalize(session: Session, named: str | None, acks: tuple[str, ...], max_fee
         done = finalize_proposal(desk, named, given_acks=acks, limits=limits)
         if not done.kernel_verified:
             session.talk("libbitcoinkernel is missing on this Python: checked by both engines alone")
-        return _answer(view_proposal(desk.state, desk.vault, done.record, limits))
+        return answer_of(view_proposal(desk.state, desk.vault, done.record, limits))
 
 
 @proposal.command(
@@ -271,7 +241,7 @@ def broadcast(
         )
         sent = view_proposal(desk.state, desk.vault, record, limits)
     if not wait or sent.state not in (ProposalState.BROADCAST, ProposalState.MINED):
-        return _answer(sent)
+        return answer_of(sent)
 
     def look() -> ProposalState:
         with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
@@ -280,7 +250,7 @@ def broadcast(
 
     wait_for_confirmation(look, pause=wait_a_while)
     office = open_office(workspace_of(session))
-    return _answer(view_proposal(office.state, office.vault, office.state.proposals[sent.proposal_id], limits))
+    return answer_of(view_proposal(office.state, office.vault, office.state.proposals[sent.proposal_id], limits))
 
 
 @proposal.command(
@@ -303,8 +273,8 @@ def bump(session: Session, named: str | None, inflow: str | None, fee_rate: str,
         raise click.UsageError("give --fee-rate")
     with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
         if inflow is not None:
-            return _answer(bump_inflow(desk, backend, inflow, rate, limits=limits, progress=session.progress))
-        return _answer(bump_proposal(desk, backend, named or "", rate, limits=limits, progress=session.progress))
+            return answer_of(bump_inflow(desk, backend, inflow, rate, limits=limits, progress=session.progress))
+        return answer_of(bump_proposal(desk, backend, named or "", rate, limits=limits, progress=session.progress))
 
 
 @proposal.command(epilog=examples("custody proposal cancel 3f9a21c07be4d512 --fee-rate 20"))
@@ -318,7 +288,7 @@ def cancel(session: Session, named: str, fee_rate: str, max_fee_sats: int | None
     if rate is None:
         raise click.UsageError("give --fee-rate")
     with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
-        return _answer(cancel_proposal(desk, backend, named, rate, limits=limits, progress=session.progress))
+        return answer_of(cancel_proposal(desk, backend, named, rate, limits=limits, progress=session.progress))
 
 
 @proposal.command(epilog=examples("custody proposal withdraw 3f9a21c07be4d512 --reason 'invoice was wrong'"))
@@ -342,7 +312,7 @@ def reject(session: Session, named: str, reason: str | None) -> Answer:
 def _ended(session: Session, named: str, kind: str, reason: str | None) -> Answer:
     with editing(workspace_of(session), surroundings_of(session)) as desk:
         record = end_proposal(desk, named, kind=kind, reason=reason)
-        return _answer(view_proposal(desk.state, desk.vault, record))
+        return answer_of(view_proposal(desk.state, desk.vault, record))
 
 
 def _payments_of(session: Session, place: str | None) -> tuple[Payment, ...]:
@@ -355,14 +325,6 @@ def _payments_of(session: Session, place: str | None) -> tuple[Payment, ...]:
 def _reason_of(payments: Sequence[Payment]) -> str | None:
     """Return the reasons of a payments file in its order, each once: those who approve read them."""
     return "; ".join(dict.fromkeys(one.reason for one in payments if one.reason)) or None
-
-
-def _answer(view: ProposalView) -> Answer:
-    return Answer(_json(view), lambda: proposal_lines(view))
-
-
-def _json(view: ProposalView) -> Mapping[str, AnswerValue]:
-    return view.to_json()
 
 
 def _with_notes(answer: Answer, new: int, notes: Sequence[Finding]) -> Answer:

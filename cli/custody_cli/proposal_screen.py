@@ -7,7 +7,7 @@ from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.errors import Severity
 from custody.workflow.proposal_view import ProposalView
-from custody_cli.output import Line, Style, Styled
+from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.review_screen import finding_screen
 
 _STYLES = {
@@ -23,6 +23,11 @@ _SHORT = 16
 def short_id(proposal_id: str) -> str:
     """Return the characters of an id that commands take and people copy."""
     return proposal_id[:_SHORT]
+
+
+def answer_of(view: ProposalView) -> Answer:
+    """Return a proposal as the answer of any of its steps."""
+    return Answer(view.to_json(), lambda: proposal_lines(view))
 
 
 def payment_lines(view: ProposalView) -> Iterator[Line]:
