@@ -205,8 +205,9 @@ class StatementSigner(Protocol):
     def sign(self, statement: bytes, *, namespace: str) -> str:
         """Return the armored SSHSIG of the statement for `namespace`.
 
-        Raises `DeviceUnavailable` when the key can't sign: absent, locked, refused by its holder.
-        Whose key signed is not said: callers read the signature, and compare the whole key.
+        Raises `DeviceUnavailable` when the key can't sign (absent, locked, refused by its holder),
+        `InvalidInput` when it is of a kind that is not accepted. Whose key signed is not said:
+        callers read the signature, and compare the whole key.
         """
         ...
 

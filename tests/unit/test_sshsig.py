@@ -284,6 +284,8 @@ MALFORMED_ARMOR = {
     "text before": f"hello\n{ARMORED}",
     "a space before": f" {ARMORED}",
     "text after": f"{ARMORED}hello\n",
+    "a word after": f"{ARMORED}hello",
+    "a space after the footer": f"{ARMORED.removesuffix(chr(10))} ",
     "an empty line after": f"{ARMORED}\n",
     "two blocks": ARMORED * 2,
     "header and content on one line": f"{BEGIN}{LINES}\n{END}\n",
@@ -300,7 +302,6 @@ MALFORMED_ARMOR = {
     "cut": armor(dearmor(ARMORED)[:-1]),
     "trailing byte": armor(dearmor(ARMORED) + b"\0"),
     "huge length": armor(dearmor(ARMORED)[:10] + b"\xff\xff\xff\xff" + dearmor(ARMORED)[14:]),
-    "too long": ARMORED + " " * 32_768,
 }
 
 
@@ -308,6 +309,14 @@ MALFORMED_ARMOR = {
 def test_refuses_malformed_armor(name: str) -> None:
     assert refusal(MALFORMED_ARMOR[name]) is Code.SSHSIG_MALFORMED
     assert refusal(MALFORMED_ARMOR[name].encode()) is Code.SSHSIG_MALFORMED
+
+
+def test_refuses_what_is_longer_than_any_signature_before_it_is_read() -> None:
+    inner = ssh_string("ssh-ed25519") + ssh_string(bytes(25_000))
+    with pytest.raises(InvalidInput) as refused:
+        read(with_inner(ANN, inner))
+    assert refused.value.code is Code.SSHSIG_MALFORMED
+    assert refused.value.message.endswith("it is longer than 32,768 bytes")
 
 
 def test_refuses_loose_bits_at_the_end_of_base64() -> None:

@@ -229,10 +229,12 @@ def test_takes_security_keys_with_a_name_of_their_own() -> None:
     assert key.application == "ssh:reserve-ann"
 
 
-def test_a_key_built_by_hand_is_checked_too() -> None:
+@pytest.mark.parametrize("blob", [SoftSigner(SshKeyType.RSA).key_blob(), ed25519_blob(POINT, "ssh-ed448")])
+def test_a_key_built_by_hand_is_checked_too(blob: bytes) -> None:
     with pytest.raises(InvalidInput) as refused:
-        SshPublicKey(SshKeyType.RSA, ED25519.blob)
+        SshPublicKey(SshKeyType.ED25519, blob)
     assert refused.value.code is Code.SSH_KEY_MALFORMED
+    assert refused.value.message.endswith("its content is not of type `ssh-ed25519`")
 
 
 OPENSSH_MAGIC = base64.b64encode(b"openssh-key-v1\0" + bytes(40)).decode()
@@ -285,6 +287,32 @@ def test_our_equation_knows_the_points_that_cryptography_makes(curve: NistCurve,
     assert not any(is_on_nist_curve(point, other) for other in NistCurve if other is not curve)
     for at in (1, len(point) // 2, len(point) - 1):
         assert not is_on_nist_curve(point[:at] + bytes((point[at] ^ 1,)) + point[at + 1 :], curve)
+
+
+PRIMES = {
+    NistCurve.P256: (2**256 - 2**224 + 2**192 + 2**96 - 1, 32),
+    NistCurve.P384: (2**384 - 2**128 - 2**96 + 2**32 - 1, 48),
+    NistCurve.P521: (2**521 - 1, 66),
+}
+
+
+@pytest.mark.parametrize("curve", NistCurve)
+def test_a_coordinate_has_one_form_only(curve: NistCurve) -> None:
+    """The same point with the prime added to its x fits the equation, and would be a second text of one key."""
+    prime, size = PRIMES[curve]
+    square_of = {x: (x**3 - 3 * x + _b_of(curve)) % prime for x in range(1, 20)}
+    x, y = next(
+        (x, root) for x, y2 in square_of.items() if pow(root := pow(y2, (prime + 1) // 4, prime), 2, prime) == y2
+    )
+    second = y.to_bytes(size, "big")
+    assert is_on_nist_curve(b"\4" + x.to_bytes(size, "big") + second, curve)
+    assert not is_on_nist_curve(b"\4" + (x + prime).to_bytes(size, "big") + second, curve)
+
+
+def _b_of(curve: NistCurve) -> int:
+    """Return the b of the equation, by a point that cryptography made."""
+    numbers = ec.derive_private_key(1, CURVES[curve]).public_key().public_numbers()
+    return numbers.y**2 - numbers.x**3 + 3 * numbers.x
 
 
 @pytest.mark.parametrize("number", range(20))
