@@ -15,24 +15,24 @@ all of it; a head hash kept elsewhere shows that.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 import psycopg
-from psycopg.rows import TupleRow
 
-from custody.audit.journal import Entry, Inspection, check_chain, inspect_stored
+from custody.audit.journal import Entry, Inspection, Inspector, check_chain, linked
 from custody.audit.journal_fields import altered, finding, is_id, malformed
 from custody.codes import Code
-from custody.errors import Altered, Conflict
+from custody.errors import Conflict, Finding
+from custody.workspace import postgres_store_rows as rows_of
+from custody.workspace.appending import require_appendable, require_head
 from custody.workspace.journal_url import JournalUrl
 from custody.workspace.postgres_store_connect import Limits, Role, begin, connect, error_for, is_cut, translated
 from custody.workspace.postgres_store_layout import check_schema
-
-Cursor = psycopg.Cursor[TupleRow]
+from custody.workspace.postgres_store_rows import HIGHEST_SEQ, LOWEST_SEQ, Cursor, Row, entry_of
 
 _Answer = TypeVar("_Answer")
-_Row = tuple[int, bytes, bytes, bytes]
-"""seq, prev, hash, canonical bytes without hash, as they stand in the table."""
 
 
 class PostgresJournal:
@@ -55,7 +55,7 @@ class PostgresJournal:
         """
         journal = cls(url, journal_id, limits=limits)
         with journal.writing() as cursor:
-            if is_there(cursor, journal_id):
+            if rows_of.is_there(cursor, journal_id):
                 raise Conflict(
                     Code.FILE_EXISTS,
                     f"the database holds journal `{journal_id}` already",
@@ -81,24 +81,40 @@ class PostgresJournal:
             Altered: an entry, the chain, the tables or the rights are not what was written.
             Conflict: DATABASE_UNAVAILABLE, JOURNAL_RELOCATED.
         """
-        return self._read(lambda cursor: self.all_entries(cursor, start))
+        after, rest = self._entries_from(start)
+        entries = tuple(rest)
+        check_chain(entries, after=after)
+        return entries
+
+    def stream(self, start: int = 0) -> Iterator[Entry]:
+        """Yield what `entries` returns, one by one, each verified and linked before it is yielded.
+
+        Memory stays flat, and whoever stops early leaves no connection open: the table is read in pieces, each in a
+        transaction of its own. The chain shows that they belong together; what others append meanwhile is not
+        yielded. Raises as `entries`, at the entry where it shows.
+        """
+        after, rest = self._entries_from(start)
+        yield from linked(rest, after=after)
 
     def inspect(self) -> Inspection:
         """Read everything and return every discrepancy of the entries; those of the tables are raised."""
-        rows = self._read(lambda cursor: self._rows(cursor, -1))
-        inspection = inspect_stored((stored, entry_hash.hex()) for _seq, _prev, entry_hash, stored in rows)
-        findings = [*inspection.findings]
-        columns = {entry_hash.hex(): (seq, prev.hex()) for seq, prev, entry_hash, _stored in rows}
-        for entry in inspection.entries:
-            if columns[entry.hash] != (entry.seq, entry.prev):
-                findings.append(finding(f"entry:{entry.seq}", "seq or prev beside the entry is not the entry's own"))
-        if inspection.entries and inspection.entries[0].journal_id != self._journal_id:
-            findings.append(finding("entry:0", "journal id is not the one that it is stored under"))
-        return Inspection(inspection.entries, tuple(findings))
+        return Inspection.of(self.inspect_each())
+
+    def inspect_each(self) -> Iterator[Entry | Finding]:
+        """Yield each readable entry, and before it what is wrong there. Memory stays flat, as in `stream`."""
+        inspector = Inspector()
+        for position, (seq, prev, entry_hash, stored) in enumerate(self._rows(LOWEST_SEQ)):
+            for found in inspector.judge(f"entry:{position}", partial(Entry.from_stored, stored, entry_hash.hex())):
+                if isinstance(found, Entry):
+                    if (found.seq, found.prev) != (seq, prev.hex()):
+                        yield finding(f"entry:{found.seq}", "seq or prev beside the entry is not the entry's own")
+                    if found.journal_id != self._journal_id:
+                        yield finding(f"entry:{found.seq}", "journal id is not the one that it is stored under")
+                yield found
 
     def find_request(self, request_id: str) -> tuple[Entry, ...]:
         """Return the entries of one request: after a lost acknowledgement, what was written after all."""
-        return self._read(lambda cursor: self._of_request(cursor, request_id, 0))
+        return self._read(lambda cursor: rows_of.of_request(cursor, self._journal_id, request_id))
 
     def append(self, entries: Sequence[Entry], *, expected_head: str | None) -> None:
         """Append all entries or none, if the head's hash still is `expected_head` (None: empty journal).
@@ -115,9 +131,9 @@ class PostgresJournal:
         with self.writing(settle=entries) as cursor:
             self.require_open(cursor)
             newest = self.newest(cursor)
-            _require_head(newest, expected_head)
-            self._require_appendable(entries, newest)
-            insert(cursor, entries)
+            require_head(newest, expected_head)
+            require_appendable(entries, newest, self._journal_id)
+            rows_of.insert(cursor, entries)
 
     @contextmanager
     def writing(self, *, settle: Sequence[Entry] = ()) -> Iterator[Cursor]:
@@ -129,7 +145,7 @@ class PostgresJournal:
             try:
                 begin(connection, Role.WRITER, self._limits)
                 cursor = connection.cursor(binary=True)
-                self._lock(cursor)
+                rows_of.lock(cursor, self._journal_id)
                 check_schema(cursor)
                 _require_durable(cursor)
                 yield cursor
@@ -153,9 +169,9 @@ class PostgresJournal:
                 with closing(connect(self.url, self._limits)) as connection, translated():
                     begin(connection, Role.WRITER, self._limits, lock_ms=self._limits.settle_lock_ms)
                     cursor = connection.cursor(binary=True)
-                    self._lock(cursor)
+                    rows_of.lock(cursor, self._journal_id)
                     check_schema(cursor)
-                    found = self._of_request(cursor, entries[0].request_id, entries[0].seq)
+                    found = rows_of.of_request(cursor, self._journal_id, entries[0].request_id, entries[0].seq)
                     break
             except Conflict:
                 continue
@@ -177,9 +193,9 @@ class PostgresJournal:
 
     def require_open(self, cursor: Cursor) -> None:
         """Demand that the database holds this journal, and that it has not moved to another place."""
-        if not is_there(cursor, self._journal_id):
+        if not rows_of.is_there(cursor, self._journal_id):
             raise altered(f"the database holds no journal `{self._journal_id}`", code=Code.JOURNAL_MISSING)
-        if len(handovers(cursor, self._journal_id)) % 2:
+        if len(rows_of.handovers(cursor, self._journal_id)) % 2:
             raise Conflict(
                 Code.JOURNAL_RELOCATED,
                 "the journal was moved from this database to another place, or is on its way",
@@ -188,75 +204,36 @@ class PostgresJournal:
 
     def newest(self, cursor: Cursor) -> Entry | None:
         """Return the newest entry, its own hash verified."""
-        rows = self._select(cursor, "ORDER BY seq DESC LIMIT 1")
-        return self._entry(rows[0]) if rows else None
+        return rows_of.newest(cursor, self._journal_id)
 
-    def all_entries(self, cursor: Cursor, start: int = 0) -> tuple[Entry, ...]:
-        """Return the entries from `start` on, verified and linked."""
-        entries = [self._entry(row) for row in self._rows(cursor, start - 1)]
-        after = entries.pop(0) if start > 0 and entries else None
-        check_chain(entries, after=after)
-        return tuple(entries)
+    def _entries_from(self, start: int) -> tuple[Entry | None, Iterator[Entry]]:
+        """Return the entry before `start` and those from there on, each verified by itself, not yet linked."""
+        entries = (entry_of(row, self._journal_id) for row in self._rows(start - 1 if start > 0 else LOWEST_SEQ))
+        first = next(entries, None)
+        if first is None:
+            return None, entries
+        if start <= 0:
+            return None, chain((first,), entries)
+        if first.seq != start - 1:
+            raise altered(f"entry:{start - 1} is missing before entry:{first.seq}")
+        return first, entries
 
-    def _of_request(self, cursor: Cursor, request_id: str, start: int) -> tuple[Entry, ...]:
-        if not is_id(request_id):
-            raise malformed("request id is not a plain id")
-        # A plain id needs no JSON escapes, so the bytes are found wherever they stand; the parsed field decides.
-        needle = f'"request_id":"{request_id}"'.encode("ascii")
-        rows = self._select(cursor, "AND seq >= %b AND position(%b in entry) > 0 ORDER BY seq", start, needle)
-        return tuple(entry for entry in map(self._entry, rows) if entry.request_id == request_id)
-
-    def _rows(self, cursor: Cursor, start: int) -> list[_Row]:
-        return self._select(cursor, "AND seq >= %b ORDER BY seq", start)
-
-    def _select(self, cursor: Cursor, clause: str, *values: int | bytes) -> list[_Row]:
-        query = f"SELECT seq, prev, hash, entry FROM custody.entry WHERE journal_id = %s {clause}"  # noqa: S608 (ours)
-        rows = cursor.execute(query.encode(), [self._journal_id, *values]).fetchall()
-        for row in rows:
-            if tuple(map(type, row)) != (int, bytes, bytes, bytes):
-                raise altered("a row of the journal holds something else than an entry")
-        return rows
-
-    def _entry(self, row: _Row) -> Entry:
-        seq, prev, entry_hash, stored = row
-        entry = Entry.from_stored(stored, entry_hash.hex())
-        if (entry.seq, entry.prev, entry.journal_id) != (seq, prev.hex(), self._journal_id):
-            raise altered(f"entry:{seq}: journal id, seq or prev beside the entry is not the entry's own")
-        return entry
-
-    def _lock(self, cursor: Cursor) -> None:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [self._journal_id])
-
-    def _require_appendable(self, entries: Sequence[Entry], newest: Entry | None) -> None:
-        """Refuse what only a bug of ours could hand in, before it becomes history."""
-        try:
-            for entry in entries:
-                if entry.journal_id != self._journal_id:
-                    raise altered(f"entry:{entry.seq}: journal id is not that of the journal")
-                if Entry.from_stored(entry.canonical, entry.hash) != entry:
-                    raise altered(f"entry:{entry.seq}: the fields are not those that its hash covers")
-            check_chain(entries, after=newest)
-        except Altered as error:
-            raise ValueError(f"entries can't be appended: {error.message}") from error
-
-
-def is_there(cursor: Cursor, journal_id: str) -> bool:
-    """Whether the database holds a journal of this id, moved away or not."""
-    return cursor.execute("SELECT 1 FROM custody.journal WHERE journal_id = %s", [journal_id]).fetchone() is not None
-
-
-def handovers(cursor: Cursor, journal_id: str) -> list[str]:
-    """Return the nonces of the moves from (1st, 3rd, …) and to (2nd, …) this database."""
-    rows = cursor.execute("SELECT nonce FROM custody.handover WHERE journal_id = %s ORDER BY number", [journal_id])
-    return [str(row[0]) for row in rows]
-
-
-def insert(cursor: Cursor, entries: Sequence[Entry]) -> None:
-    """Insert entries as they are; the tables demand that they follow."""
-    cursor.executemany(
-        "INSERT INTO custody.entry (journal_id, seq, prev, hash, entry) VALUES (%s, %b, %b, %b, %b)",
-        [(one.journal_id, one.seq, bytes.fromhex(one.prev), bytes.fromhex(one.hash), one.canonical) for one in entries],
-    )
+    def _rows(self, first: int) -> Iterator[Row]:
+        """Yield the rows from `first` up to the newest of the first look, in pieces."""
+        last, piece = self._read(
+            lambda cursor: (
+                rows_of.last_seq(cursor, self._journal_id),
+                rows_of.piece(cursor, self._journal_id, first, HIGHEST_SEQ),
+            )
+        )
+        while piece:
+            yield from piece
+            first = piece[-1][0] + 1
+            if first > last:
+                return
+            piece = self._read(partial(rows_of.piece, journal_id=self._journal_id, first=first, last=last))
+        if first <= last:
+            raise altered("the database lost entries while it was read")
 
 
 def _require_durable(cursor: Cursor) -> None:
@@ -266,17 +243,6 @@ def _require_durable(cursor: Cursor) -> None:
             Code.DATABASE_NOT_DURABLE,
             "the journal's database doesn't write to disk before it answers (fsync is off)",
             advice="Let its administrator set fsync on; nothing was written.",
-        )
-
-
-def _require_head(newest: Entry | None, expected_head: str | None) -> None:
-    found = None if newest is None else newest.hash
-    if found != expected_head:
-        raise Conflict(
-            Code.JOURNAL_MOVED,
-            "somebody else wrote to the journal in the meantime",
-            advice="Look at what is new with `custody journal show`, then do it again.",
-            details={"expected_head": expected_head, "head": found},
         )
 
 

@@ -26,7 +26,8 @@ from custody.atomic import create_file, read_start
 from custody.audit.journal import Entry, Inspection, Inspector, check_chain, linked
 from custody.audit.journal_fields import altered, finding, is_id, malformed
 from custody.codes import Code
-from custody.errors import Altered, Conflict, Finding, InvalidInput
+from custody.errors import Finding, InvalidInput
+from custody.workspace.appending import require_appendable, require_head, require_same_journal
 from custody.workspace.file_system import read_mount_table, require_local
 from custody.workspace.sqlite_errors import error_code, error_for
 from custody.workspace.sqlite_schema import HEADER_LENGTH, check_header, check_schema, new_database
@@ -152,8 +153,8 @@ class SqliteJournal:
             connection.execute("BEGIN IMMEDIATE")
             check_schema(connection)
             newest = _newest(connection)
-            _require_head(newest, expected_head)
-            _require_appendable(entries, newest, _journal_id(connection))
+            require_head(newest, expected_head)
+            require_appendable(entries, newest, _journal_id(connection))
             connection.executemany(
                 "INSERT INTO entry (seq, prev, hash, entry) VALUES (?, ?, ?, ?)",
                 [(entry.seq, entry.prev, entry.hash, entry.canonical) for entry in entries],
@@ -167,7 +168,7 @@ class SqliteJournal:
         first = next(entries, None)
         if first is None:
             return None, entries
-        _require_same_journal(first, journal_id)
+        require_same_journal(first, journal_id)
         if start <= 0:
             return None, chain((first,), entries)
         if first.seq != start - 1:
@@ -305,31 +306,3 @@ def _entry(row: _Row) -> Entry:
 def _complaints(connection: sqlite3.Connection) -> list[str]:
     found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
     return [f"the database is damaged: {line[:_MAX_ADVICE_LENGTH]}" for line in found if line != "ok"]
-
-
-def _require_head(newest: Entry | None, expected_head: str | None) -> None:
-    found = None if newest is None else newest.hash
-    if found != expected_head:
-        raise Conflict(
-            Code.JOURNAL_MOVED,
-            "somebody else wrote to the journal in the meantime",
-            advice="Look at what is new with `custody journal show`, then do it again.",
-            details={"expected_head": expected_head, "head": found},
-        )
-
-
-def _require_appendable(entries: Sequence[Entry], newest: Entry | None, journal_id: str) -> None:
-    """Refuse what only a bug of ours could hand in, before it becomes history."""
-    try:
-        for entry in entries:
-            _require_same_journal(entry, journal_id)
-            if Entry.from_stored(entry.canonical, entry.hash) != entry:
-                raise altered(f"entry:{entry.seq}: the fields are not those that its hash covers")
-        check_chain(entries, after=newest)
-    except Altered as error:
-        raise ValueError(f"entries can't be appended: {error.message}") from error
-
-
-def _require_same_journal(entry: Entry, journal_id: str) -> None:
-    if entry.journal_id != journal_id:
-        raise altered(f"entry:{entry.seq}: journal id is not that of the file")

@@ -1,6 +1,7 @@
 """The journal in PostgreSQL: what `test_journal_store.py` demands of the file, and what only a server can do wrong."""
 
 import threading
+import time
 
 import psycopg
 import pytest
@@ -102,6 +103,42 @@ def test_entries_of_any_size_and_text_survive(database: Database) -> None:
     large = make_entry(body={"text": "\\ ' \" % é 😀 \u0000", "pad": "x" * 3_000_000})
     journal.append([large], expected_head=None)
     assert journal.entries() == (large,)
+
+
+def test_a_long_journal_streams_in_pieces_of_one_moment(database: Database) -> None:
+    journal = database.journal(0)
+    entries: list[Entry] = []
+    for seq in range(5):
+        prev = entries[-1].hash if entries else "0" * 64
+        entries.append(make_entry(seq, prev, body={"pad": f"{seq}" * 2_500_000}))
+    journal.append(entries, expected_head=None)
+    late = make_chain(1, after=entries[-1])
+    stream = journal.stream()
+    assert next(stream) == entries[0]
+    journal.append(late, expected_head=entries[-1].hash)
+    assert list(stream) == entries[1:]
+    assert list(journal.stream(3)) == [*entries[3:], *late]
+    assert [found for found in journal.inspect_each() if isinstance(found, Entry)] == [*entries, *late]
+
+
+def test_who_stops_reading_early_leaves_no_session(database: Database) -> None:
+    journal = database.journal(3)
+    assert next(journal.stream()).seq == 0
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + 10
+    while database.as_owner(sessions) != [(0,)]:
+        assert time.monotonic() < deadline  # a session's end shows a moment later
+
+
+def test_entries_lost_between_two_pieces_are_an_alteration(database: Database) -> None:
+    journal = database.journal(0)
+    first = make_entry(body={"pad": "x" * 4_100_000})
+    journal.append([first, *make_chain(2, after=first)], expected_head=None)
+    stream = journal.stream()
+    assert next(stream) == first
+    database.rewrite("DELETE FROM custody.entry WHERE seq > 0")
+    with pytest.raises(Altered):
+        list(stream)
 
 
 WRITER_MAY_NOT = [
@@ -370,7 +407,7 @@ def test_entries_stored_under_another_journals_id_are_found(database: Database) 
     other = PostgresJournal(database.url, "other")
     with pytest.raises(Altered):
         other.entries()
-    assert [finding.where for finding in other.inspect().findings] == ["entry:0"]
+    assert [finding.where for finding in other.inspect().findings] == ["entry:0", "entry:1"]
 
 
 def test_a_rewritten_whole_is_found_by_nothing_but_a_head_kept_elsewhere(database: Database) -> None:
