@@ -28,7 +28,16 @@ from custody.errors import Conflict, Finding
 from custody.workspace import postgres_store_rows as rows_of
 from custody.workspace.appending import require_appendable, require_head
 from custody.workspace.journal_url import JournalUrl
-from custody.workspace.postgres_store_connect import Limits, Role, begin, connect, error_for, is_cut, translated
+from custody.workspace.postgres_store_connect import (
+    Limits,
+    Role,
+    begin,
+    connect,
+    error_for,
+    is_cut,
+    not_utf8,
+    translated,
+)
 from custody.workspace.postgres_store_layout import check_schema
 from custody.workspace.postgres_store_rows import HIGHEST_SEQ, LOWEST_SEQ, Cursor, Row, entry_of
 
@@ -151,6 +160,8 @@ class PostgresJournal:
                 yield cursor
             except psycopg.Error as error:
                 raise _not_written() if is_cut(error) else error_for(error) from error
+            except UnicodeDecodeError as error:
+                raise not_utf8() from error
             try:
                 done = connection.execute("COMMIT").statusmessage
             except psycopg.Error as error:
@@ -171,7 +182,11 @@ class PostgresJournal:
                     cursor = connection.cursor(binary=True)
                     rows_of.lock(cursor, self._journal_id)
                     check_schema(cursor)
-                    found = rows_of.of_request(cursor, self._journal_id, entries[0].request_id, entries[0].seq)
+                    found = [
+                        entry
+                        for request_id in sorted({entry.request_id for entry in entries})
+                        for entry in rows_of.of_request(cursor, self._journal_id, request_id, entries[0].seq)
+                    ]
                     break
             except Conflict:
                 continue

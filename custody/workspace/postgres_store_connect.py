@@ -126,7 +126,12 @@ def translated() -> Iterator[None]:
     except psycopg.Error as error:
         raise error_for(error) from error
     except UnicodeDecodeError as error:
-        raise altered("the database holds text that is not UTF-8") from error
+        raise not_utf8() from error
+
+
+def not_utf8() -> CustodyError:
+    """Return the error of names or functions in the database that can't be read as text."""
+    return altered("the database holds text that is not UTF-8")
 
 
 def is_cut(error: psycopg.Error) -> bool:
