@@ -284,7 +284,7 @@ def linked(entries: Iterable[Entry], *, after: Entry | None = None) -> Iterator[
         Altered: JOURNAL_ALTERED at the first break.
     """
     for entry in entries:
-        require_clean(_breaks(after, entry, f"entry:{0 if after is None else after.seq + 1}"))
+        require_clean(_breaks(after, entry))
         yield entry
         after = entry
 
@@ -382,14 +382,17 @@ def _lines(export: bytes) -> Iterator[bytes]:
         start = end
 
 
-def _breaks(previous: Entry | None, entry: Entry, where: str) -> list[Finding]:
-    """Compare an entry with the one before it, so that one break is one finding and not a thousand."""
+def _breaks(previous: Entry | None, entry: Entry, where: str | None = None) -> list[Finding]:
+    """Compare an entry with the one before it, so that one break is one finding and not a thousand.
+
+    Without `where` they are found at the position that the entry should have.
+    """
     seq, prev = (0, GENESIS_PREV) if previous is None else (previous.seq + 1, previous.hash)
-    findings: list[Finding] = []
+    messages: list[str] = []
     if entry.seq != seq:
-        findings.append(finding(where, f"seq is {entry.seq}, expected {seq}"))
+        messages.append(f"seq is {entry.seq}, expected {seq}")
     if entry.prev != prev:
-        findings.append(finding(where, f"prev is {entry.prev}, expected {prev}"))
+        messages.append(f"prev is {entry.prev}, expected {prev}")
     if previous is not None and entry.journal_id != previous.journal_id:
-        findings.append(finding(where, "journal id is not that of the entries before it"))
-    return findings
+        messages.append("journal id is not that of the entries before it")
+    return [finding(where or f"entry:{seq}", message) for message in messages]
