@@ -140,11 +140,13 @@ class ProposalRecord:
     """What officers signed about it, in the order of the journal."""
     first_signed_seq: int | None = None
     """Entry with the first device signature: from there on no revocation takes an approval back."""
-    final_txid: str = field(init=False)
-    """What the finished transaction is called: known before anybody signs."""
+    final_txid: str = ""
+    """What the finished transaction is called: known before anybody signs. Follows from `psbt`."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "final_txid", final_txid(self.psbt))
+        # Computed once: each later entry makes a new record of the same PSBT.
+        if not self.final_txid:
+            object.__setattr__(self, "final_txid", final_txid(self.psbt))
 
     @property
     def proposal_id(self) -> str:
