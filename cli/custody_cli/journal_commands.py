@@ -1,4 +1,4 @@
-"""`custody journal show | verify | export`: read the journal, check it, take it elsewhere. Writes nothing."""
+"""`custody journal show | verify | export | move | schema`: read the journal, check it, take it elsewhere."""
 
 import json
 from collections import deque
@@ -11,8 +11,10 @@ import click
 from custody import atomic
 from custody.audit.journal import GENESIS_PREV, Entry
 from custody.errors import JsonValue, refusals
+from custody.workflow.checkpoint import MAX_BYTES, SignedHead
 from custody.workflow.verify_journal import JournalCheck, verify_export, verify_workspace_journal
 from custody.workspace.journal_store import open_journal
+from custody_cli.journal_checkpoint import checkpoint
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines
@@ -68,17 +70,21 @@ def show(session: Session, start: int | None, limit: int | None) -> Answer:
     )
 )
 @click.option("--expect-head", metavar="HASH", help="A head kept elsewhere; it must be this journal's, or an ancestor.")
+@click.option(
+    "--checkpoint", "checkpoints", multiple=True, metavar="FILE", help="Hold it against this signed checkpoint; repeat."
+)
 @click.option("--file", "export", metavar="EXPORT", help="Check this export alone, without a workspace.")
 @click.pass_obj
-def verify(session: Session, expect_head: str | None, export: str | None) -> Answer:
+def verify(session: Session, expect_head: str | None, checkpoints: tuple[str, ...], export: str | None) -> Answer:
     """Check every entry, the chain, what it means, and the vault file; list every discrepancy. Exit 10 if altered.
 
-    Without --expect-head, a journal that was cut short or rewritten as a whole looks intact.
+    Without --expect-head or --checkpoint, a journal that was cut short or rewritten as a whole looks intact.
     """
+    kept = [(place, SignedHead.from_bytes(read_input(place, max_bytes=MAX_BYTES))) for place in checkpoints]
     if export is not None:
-        check = verify_export(read_input(export, max_bytes=_MAX_EXPORT), expect_head=expect_head)
+        check = verify_export(read_input(export, max_bytes=_MAX_EXPORT), expect_head=expect_head, kept=kept)
     else:
-        check = verify_workspace_journal(workspace_of(session), expect_head=expect_head)
+        check = verify_workspace_journal(workspace_of(session), expect_head=expect_head, kept=kept)
     return Answer(check.to_json(), lambda: _check_lines(check, expect_head), 0 if check.is_intact else _ALTERED)
 
 
@@ -95,6 +101,39 @@ def export(session: Session, output: str) -> Answer:
     atomic.create_file_from(Path(output), lines)
     said = (f"wrote {written.count} entries to {output}", f"head {written.head}")
     return Answer({**written.to_json(), "file": output}, lambda: said)
+
+
+journal.add_command(checkpoint)
+
+
+@journal.command(
+    epilog=examples(
+        "custody journal move 'postgresql://db.example/reserve?sslmode=verify-full'",
+        "custody journal move sqlite:",
+    )
+)
+@click.argument("url")
+@click.pass_obj
+def move(session: Session, url: str) -> Answer:
+    """Move the journal into PostgreSQL, for several offices, or back into the workspace's file (URL `sqlite:`).
+
+    The entries and their hashes stay the same. Interrupted, it is ended by the same command. Without tables for
+    journals in the database they are made, if the login may.
+    """
+    from custody.workflow.move_journal import move_journal
+    from custody_cli.journal_move_text import moved_lines
+    from custody_cli.system import SystemNonces
+
+    moved = move_journal(workspace_of(session), url, nonces=SystemNonces())
+    return Answer(moved.to_json(), lambda: moved_lines(moved))
+
+
+@journal.command(epilog=examples("custody journal schema > custody-journal.sql"))
+def schema() -> Answer:
+    """Print the SQL that makes roles and tables for journals, to be run once per database by its administrator."""
+    from custody.workspace.postgres_store_schema import SCHEMA_SQL
+
+    return Answer({"sql": SCHEMA_SQL}, lambda: (), raw=SCHEMA_SQL.encode())
 
 
 @dataclass(slots=True)

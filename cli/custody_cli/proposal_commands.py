@@ -22,6 +22,7 @@ from custody_cli.confirm import confirm_amount
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, finding_lines
+from custody_cli.proposal_approve import approve
 from custody_cli.proposal_export import export
 from custody_cli.proposal_options import (
     ack_option,
@@ -61,7 +62,13 @@ def proposal() -> None:
         "custody proposal draft --to bc1q…=all --coin TXID:0 --fee-rate 2",
     )
 )
-@click.option("--to", "to", multiple=True, metavar="ADDRESS=AMOUNT", help="Pay; AMOUNT like 1.5btc, 9000sat or all.")
+@click.option(
+    "--to",
+    "to",
+    multiple=True,
+    metavar="ADDRESS=AMOUNT",
+    help="Pay an address or a name of the allowlist; AMOUNT like 1.5btc, 9000sat or all.",
+)
 @click.option("--payments", metavar="FILE.csv", help="Pay each line: address,amount[,reason]; `-` reads stdin.")
 @click.option("--coin", "coins", multiple=True, metavar="TXID:VOUT", help="Spend exactly these coins; repeat.")
 @fee_rate_option(required=False)
@@ -70,6 +77,7 @@ def proposal() -> None:
 @click.option("--replaces", metavar="ID", help="Take over the coins of this proposal.")
 @click.option("--second-payment", is_flag=True, help="Pay a destination again that an ended proposal may still pay.")
 @click.option("--hold", is_flag=True, help="Keep the PSBT back until `proposal export`.")
+@click.option("--emergency", metavar="PATH", help="Go by this emergency path of the policy.")
 @click.option("--min-confirmations", type=click.IntRange(1, 1000), default=6, show_default=True, metavar="N")
 @max_fee_option
 @click.pass_obj
@@ -84,6 +92,7 @@ def draft(
     replaces: str | None,
     second_payment: bool,
     hold: bool,
+    emergency: str | None,
     min_confirmations: int,
     max_fee_sats: int | None,
 ) -> Answer:
@@ -102,6 +111,7 @@ def draft(
         replaces=replaces,
         second_payment=second_payment,
         hold=hold,
+        emergency=emergency,
         depth=min_confirmations,
         limits=limits_of(max_fee_sats),
     )
@@ -131,6 +141,7 @@ def show(session: Session, named: str | None) -> Answer:
     return answer_of(view_proposal(office.state, office.vault, find_proposal(office.state, named)))
 
 
+proposal.add_command(approve)
 proposal.add_command(export)
 
 

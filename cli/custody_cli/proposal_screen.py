@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from custody.audit.proposal_state import ProposalState
+from custody.audit.proposal_state import ON_CHAIN, ProposalState
 from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.errors import Severity
@@ -75,7 +75,29 @@ def signing_lines(view: ProposalView) -> Iterator[Line]:
     yield Styled(f"SIGNED {len(signing.signed)} of {signing.threshold}: {', '.join(signing.signed) or 'nobody'}", done)
     if not signing.is_complete:
         yield f"WAITS  for {signing.missing} of {', '.join(signing.unsigned)}"
-    yield "POLICY none adopted (NO_POLICY_ADOPTED)"
+    yield from decision_lines(view)
+
+
+def decision_lines(view: ProposalView) -> Iterator[Line]:
+    """Show what the policy says: who approved, what forbids, what is missing and from whom."""
+    decision = view.decision
+    if view.record.proposal.policy_digest is None and decision.is_allowed:
+        yield (
+            f"POLICY {decision.reasons[0].words}"
+            if view.state in ON_CHAIN
+            else "POLICY none adopted (NO_POLICY_ADOPTED)"
+        )
+        return
+    drafter = view.record.proposed_by
+    yield f"DRAFT  {'signed by ' + drafter if drafter else 'not signed by its drafter yet'}"
+    yield f"AGREED {', '.join(view.approved_by) or 'nobody'}"
+    for reason in decision.forbidding:
+        yield Styled(f"POLICY no: {reason.words}", Style.BAD)
+    for one in decision.missing:
+        who = f" ({', '.join(one.sources)})" if one.sources else ""
+        yield Styled(f"POLICY waits: {one.what}{who}", Style.CARE)
+    if decision.is_allowed:
+        yield Styled("POLICY allows it now", Style.GOOD)
 
 
 def list_line(view: ProposalView) -> Line:

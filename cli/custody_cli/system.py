@@ -5,6 +5,7 @@ import time
 
 from custody.workflow.office import Surroundings
 from custody_cli.session import Session
+from custody_cli.statement_options import actor_of
 
 _POLL_S = 5
 
@@ -27,7 +28,7 @@ class SystemNonces:
 
 def surroundings_of(session: Session) -> Surroundings:
     """Return the machine's clock and randomness, and who says that they act."""
-    return Surroundings(SystemClock(), SystemNonces(), session.actor)
+    return Surroundings(SystemClock(), SystemNonces(), actor_of(session))
 
 
 def wait_a_while() -> None:

@@ -24,6 +24,7 @@ from custody_cli.options import NETWORK, STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
 from custody_cli.system import SystemClock, SystemNonces
+from custody_cli.vault_found import found
 from custody_cli.vault_text import compare_lines, vault_json, vault_lines
 
 _SCRIPTS = {"wsh": ScriptType.WSH_SORTEDMULTI, "sh-wsh": ScriptType.SH_WSH_SORTEDMULTI}
@@ -89,7 +90,7 @@ def create(
         birth_height=birth_height or 0,
     )
     notes = [note for _cosigner, notes in read for note in notes]
-    return _founded(session, new, directory, notes, ungoverned=ungoverned)
+    return _created(session, new, directory, notes, ungoverned=ungoverned)
 
 
 @vault.command(
@@ -124,7 +125,7 @@ def import_(
     terms = ImportTerms(name, Network(network) if network else None, receive_only, birth_height)
     data = read_input(file, max_bytes=_MAX_IMPORT_BYTES)
     imported = import_vault(data, terms, expected_descriptor=expect_descriptor)
-    return _founded(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
+    return _created(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
 
 
 @vault.command(
@@ -204,7 +205,10 @@ def export(session: Session, kind: str, output: str, vault_file_path: str | None
     return Answer({**json, "file": output}, lambda: (f"wrote {output}", f"vault_id {exported.vault_id}"))
 
 
-def _founded(session: Session, new: Vault, directory: Path, notes: Sequence[Finding], *, ungoverned: bool) -> Answer:
+vault.add_command(found)
+
+
+def _created(session: Session, new: Vault, directory: Path, notes: Sequence[Finding], *, ungoverned: bool) -> Answer:
     """Write the workspace and answer with what every cosigner should now compare."""
     checked = create_vault(
         new, directory, ungoverned=ungoverned, actor=session.actor, clock=SystemClock(), ids=SystemNonces()

@@ -11,9 +11,12 @@ from custody.bitcoin.address import script_of
 from custody.bitcoin.derivation import ScriptDeriver, find_script
 from custody.bitcoin.descriptor import Branch, Descriptor
 from custody.bitcoin.network import Network
+from custody.codes import Code
 from custody.documents.names import check_name
-from custody.errors import JsonValue
+from custody.errors import InvalidInput, JsonValue
 from custody.spend.document import fields_of, malformed, optional_of, text_of
+
+_ADDRESS_BEGINNINGS = ("bc1", "tb1", "bcrt1")
 
 SEARCHED = 1_000
 """Receive addresses of an entry's descriptor that count as covered."""
@@ -36,11 +39,15 @@ class AllowEntry:
             raise malformed(f"allowlist entry `{self.name}` has neither an address nor a descriptor, or both")
 
     def check(self, network: Network) -> None:
-        """Demand that address or descriptor is one of `network`.
+        """Demand that address or descriptor is one of `network`, and that the name can't be taken for an address.
 
         Raises:
-            InvalidInput: ADDRESS_INVALID, NETWORK_MISMATCH, or what descriptors are refused for.
+            InvalidInput: ADDRESS_INVALID, NETWORK_MISMATCH, NAME_INVALID, or what descriptors are refused for.
         """
+        if self.name.startswith(_ADDRESS_BEGINNINGS):
+            raise InvalidInput(
+                Code.NAME_INVALID, "the name begins as an address does", advice="Give the destination another name."
+            )
         if self.address is not None:
             script_of(self.address, network)
         if self.descriptor is not None:

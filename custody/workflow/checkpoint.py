@@ -185,25 +185,40 @@ def record_checkpoint(desk: Desk, head: SignedHead, name: str | None, signature:
     return replace(again, signatures=tuple(given.items()))
 
 
-def compare_checkpoint(entries: Sequence[Entry], gov: GovernanceState, kept: SignedHead, where: str) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """The hashes of a journal's entries, packed: a checkpoint is held against the one at its place."""
+
+    packed: bytes
+    """32 bytes an entry, in their order."""
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return len(self.packed) // 32
+
+    def of_head(self, length: int) -> str | None:
+        """Return the hash of the newest of the first `length` entries, None where there are fewer."""
+        return self.packed[32 * (length - 1) : 32 * length].hex() if 0 < length <= len(self) else None
+
+
+def compare_checkpoint(hashes: Hashes, gov: GovernanceState, kept: SignedHead, where: str) -> list[Finding]:
     """Return what is wrong when a journal is held against a checkpoint that was kept elsewhere.
 
     `JOURNAL_FORK` (exit 10) when the journal is shorter than it was, or another entry stands at that
     place: both heads are named. A checkpoint that no officer of this journal signed proves nothing.
     """
-    there = entries[kept.length - 1] if 0 < kept.length <= len(entries) else None
-    newest = entries[-1].hash if entries else "none"
+    there = hashes.of_head(kept.length)
     signed = _signers(gov, kept)
     by = f", signed by {', '.join(signed)}" if signed else ", signed by nobody whom this journal knows"
     if there is None:
         words = (
             f"the checkpoint counts {kept.length} entries with head {kept.head}{by}; this journal has "
-            f"{len(entries)} with head {newest}: it was rolled back"
+            f"{len(hashes)} with head {hashes.of_head(len(hashes)) or 'none'}: it was rolled back"
         )
         return [Finding(Code.JOURNAL_FORK, Severity.REFUSE, where, words, _ADVICE)]
-    if there.hash != kept.head:
+    if there != kept.head:
         words = (
-            f"entry {kept.length - 1} was {kept.head} at the checkpoint{by}; in this journal it is {there.hash}: "
+            f"entry {kept.length - 1} was {kept.head} at the checkpoint{by}; in this journal it is {there}: "
             "two histories exist"
         )
         return [Finding(Code.JOURNAL_FORK, Severity.REFUSE, where, words, _ADVICE)]
@@ -214,20 +229,31 @@ def compare_checkpoint(entries: Sequence[Entry], gov: GovernanceState, kept: Sig
     return []
 
 
-def recorded_checkpoint_findings(entries: Sequence[Entry], gov: GovernanceState) -> list[Finding]:
-    """Return where a checkpoint that stands in the journal doesn't fit the journal that it stands in."""
-    return [
+def governance_findings(hashes: Hashes, gov: GovernanceState) -> list[Finding]:
+    """Return which checkpoints in a journal don't fit it, and which entries claim authority in vain."""
+    forked = [
         Finding(
             Code.JOURNAL_FORK,
             Severity.REFUSE,
             f"entry:{one.seq}",
             f"`{one.officer}` signed head {one.head} of {one.length} entries; this journal has "
-            f"{entries[one.length - 1].hash} there",
+            f"{hashes.of_head(one.length) or 'none'} there",
             _ADVICE,
         )
         for one in gov.checkpoints
-        if entries[one.length - 1].hash != one.head
+        if hashes.of_head(one.length) != one.head
     ]
+    vain = [
+        Finding(
+            Code.AUTHORITY_DISREGARDED,
+            Severity.WARN,
+            f"entry:{one.seq}",
+            f"it claims authority and counts for nothing: {one.words}",
+            "Find out who wrote it: this program never does.",
+        )
+        for one in gov.disregarded
+    ]
+    return [*forked, *vain]
 
 
 def _signers(gov: GovernanceState, kept: SignedHead) -> list[str]:

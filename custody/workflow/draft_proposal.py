@@ -30,6 +30,7 @@ from custody.spend.utxo import CONFIRMED_DEPTH
 from custody.workflow.decide import decision_on
 from custody.workflow.governance import default_expiry, require_drafter, require_governed_or_waived, under_policy
 from custody.workflow.office import Desk, Event
+from custody.workflow.payees import resolve_payees
 from custody.workflow.proposal_access import find_proposal, review_context
 from custody.workflow.proposal_view import ProposalView, view_proposal
 from custody.workflow.review_psbt import review_psbt
@@ -67,6 +68,7 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
         Conflict: INSUFFICIENT_FUNDS, a COIN_* code, SECOND_PAYMENT.
         CheckFailed: UNEXPLAINED_OUTFLOW, REPLACEMENT_CHANGES_PAYEE, or what the review refuses.
     """
+    wish = replace(wish, payees=resolve_payees(desk.state, wish.payees))
     _require_no_repeated_payee(desk, wish.payees)
     refresh(desk, backend, progress)
     replaced = find_proposal(desk.state, wish.replaces) if wish.replaces is not None else None

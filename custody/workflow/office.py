@@ -159,11 +159,11 @@ def decide_again(workspace: Workspace, surroundings: Surroundings, step: Callabl
     """Run `step` at a desk; where another office appended first, read anew and let it decide once more.
 
     Nothing is carried over from a lost race: the step sees only the new head, and may answer or refuse otherwise
-    than before. What it then raises says in its details how often the journal had moved. A step that had already
-    recorded something when it lost the race is not run again, since it would record that twice.
+    than before: a refusal after a lost race is a conflict, whatever it would have been at the start. A step that had
+    already recorded something when it lost the race is not run again, since it would record that twice.
 
     Raises:
-        Conflict: JOURNAL_MOVED after five lost races, or after a part was recorded.
+        Conflict: JOURNAL_MOVED after five lost races, after a part was recorded, or where the answer changed.
     """
     moved = 0
     while True:
@@ -177,6 +177,18 @@ def decide_again(workspace: Workspace, surroundings: Surroundings, step: Callabl
             moved += lost
             if lost and moved < _MAX_DECISIONS and desk is not None and desk.office.head == read_at:
                 continue
+            if moved and not lost:
+                raise _answer_changed(error, moved) from error
             if moved:
                 error.details["journal_moved"] = moved
             raise
+
+
+def _answer_changed(error: CustodyError, moved: int) -> Conflict:
+    """Return the conflict of a step that would have been done, had another office not written first."""
+    return Conflict(
+        Code.JOURNAL_MOVED,
+        f"another office wrote first, and the answer is no now: {error.message}",
+        advice=error.advice,
+        details={**error.details, "error": str(error.code), "journal_moved": moved},
+    )

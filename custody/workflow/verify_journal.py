@@ -3,19 +3,22 @@
 Checked are the file, each entry's bytes and hash, the chain, what the entries mean together
 (the fold), the vault file beside it, and an expected head kept elsewhere: only that shows a
 journal cut short or rewritten as a whole. One pass, which keeps no entry: memory grows with
-the state and not with the journal. Clocks that stepped back are warnings; the journal is
-intact all the same.
+the state and 32 bytes an entry. Clocks that stepped back, and entries that claim authority and
+have none, are warnings; the journal is intact all the same. Signed checkpoints, those in it and
+those kept elsewhere, are held against it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from custody.audit.fold import fold
+from custody.audit.governance import GovernanceState
 from custody.audit.journal import GENESIS_PREV, Entry, fork_finding, inspect_export_lines, require_hash
 from custody.audit.journal_clock import ClockWatch
 from custody.audit.state import State
 from custody.errors import Altered, Finding, JsonValue, Severity, UpgradeNeeded, refusals
 from custody.vault.vault import Vault
+from custody.workflow.checkpoint import Hashes, SignedHead, compare_checkpoint, governance_findings
 from custody.workflow.open_vault import require_adopted_file
 from custody.workspace.journal_store import open_journal
 from custody.workspace.layout import Workspace
@@ -47,7 +50,11 @@ class JournalCheck:
         }
 
 
-def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None) -> JournalCheck:
+Kept = Sequence[tuple[str, SignedHead]]
+"""Checkpoints that were kept elsewhere, each with the name of its file."""
+
+
+def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None, kept: Kept = ()) -> JournalCheck:
     """Check the workspace's journal and that its vault file is the adopted one.
 
     Raises:
@@ -58,7 +65,7 @@ def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None) -
         inspected = open_journal(workspace).inspect_each()
     except Altered as error:
         inspected = iter((_named("file", error),))
-    check, state = _checked(inspected, expect_head)
+    check, state = _checked(inspected, expect_head, kept)
     if state is None:
         return check
     try:
@@ -68,9 +75,9 @@ def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None) -
     return check
 
 
-def verify_export(export: bytes, *, expect_head: str | None) -> JournalCheck:
+def verify_export(export: bytes, *, expect_head: str | None, kept: Kept = ()) -> JournalCheck:
     """Check an export alone. Raises as `verify_workspace_journal`."""
-    return _checked(inspect_export_lines(export), expect_head)[0]
+    return _checked(inspect_export_lines(export), expect_head, kept)[0]
 
 
 class _Reading:
@@ -85,6 +92,12 @@ class _Reading:
         self._expect_head = expect_head
         self._inspected = inspected
         self._clocks = ClockWatch()
+        self._hashes = bytearray()
+
+    @property
+    def hashes(self) -> Hashes:
+        """The hash of every entry that could be read: 32 bytes each is all that is kept of one."""
+        return Hashes(bytes(self._hashes))
 
     def sound_entries(self) -> Iterator[Entry]:
         """Yield the entries up to the first discrepancy: after it, what entries mean together is unknown."""
@@ -112,11 +125,14 @@ class _Reading:
             return
         self.count += 1
         self.head = found.hash
+        self._hashes += bytes.fromhex(found.hash)
         self.has_expected_head = self.has_expected_head or found.hash == self._expect_head
         self.warnings += self._clocks.judge(found)
 
 
-def _checked(inspected: Iterator[Entry | Finding], expect_head: str | None) -> tuple[JournalCheck, State | None]:
+def _checked(
+    inspected: Iterator[Entry | Finding], expect_head: str | None, kept: Kept
+) -> tuple[JournalCheck, State | None]:
     """Return what was found, and the state where nothing refuses."""
     if expect_head is not None:
         require_hash(expect_head)
@@ -131,7 +147,12 @@ def _checked(inspected: Iterator[Entry | Finding], expect_head: str | None) -> t
         findings.append(_named("journal" if seq is None else f"entry:{seq}", objection))
     if expect_head is not None and not reading.has_expected_head:
         findings.append(fork_finding(expect_head, reading.head, reading.count))
-    check = JournalCheck(reading.count, reading.head, (*findings, *reading.warnings))
+    gov = GovernanceState() if state is None else state.governance
+    found = governance_findings(reading.hashes, gov)
+    found += [one for where, head in kept for one in compare_checkpoint(reading.hashes, gov, head, where)]
+    findings += refusals(found)
+    warnings = [*reading.warnings, *(one for one in found if one.severity is Severity.WARN)]
+    check = JournalCheck(reading.count, reading.head, (*findings, *warnings))
     return check, state if check.is_intact else None
 
 

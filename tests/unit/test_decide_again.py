@@ -48,7 +48,7 @@ def test_a_lost_race_is_decided_again_on_the_new_head(workspace: Workspace) -> N
     assert issued(workspace) == [0, 1]
 
 
-def test_the_second_decision_may_be_a_refusal_and_says_that_the_journal_moved(workspace: Workspace) -> None:
+def test_a_refusal_after_a_lost_race_is_a_conflict_whose_answer_changed(workspace: Workspace) -> None:
     def step(desk: Desk) -> int:
         if len(desk.office.entries) > 1:
             raise Conflict(Code.PROPOSAL_STATE, "no longer possible", advice="Look.")
@@ -57,7 +57,9 @@ def test_the_second_decision_may_be_a_refusal_and_says_that_the_journal_moved(wo
 
     with pytest.raises(Conflict) as caught:
         decide_again(workspace, SURROUNDINGS, step)
-    assert (caught.value.code, caught.value.details) == (Code.PROPOSAL_STATE, {"journal_moved": 1})
+    assert caught.value.code is Code.JOURNAL_MOVED
+    assert caught.value.details == {"error": "PROPOSAL_STATE", "journal_moved": 1}
+    assert "no longer possible" in caught.value.message
     assert issued(workspace) == [0]
 
 
