@@ -67,7 +67,7 @@ def show_duration(seconds: int) -> str:
     for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds and seconds % length == 0 and (name != "day" or seconds > 172_800):
             return f"{seconds // length} {name}{'s' if seconds > length else ''}"
-    return f"{seconds} seconds" if seconds else "no time"
+    return f"{seconds} second{'s' if seconds > 1 else ''}" if seconds else "no time"
 
 
 def show_percent(points: int) -> str:
