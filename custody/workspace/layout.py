@@ -2,7 +2,7 @@
 
     vault.yaml      the vault document, also the signer's trust root
     custody.yaml    this office's settings
-    journal.db      the journal
+    journal.db      the journal, unless custody.yaml names a database
     chain/          rebuildable: coins at a block hash, the embedded chain
     outbox/ inbox/  what goes to signers and what comes back
 
@@ -40,6 +40,16 @@ class Workspace:
     def journal_db(self) -> Path:
         """The journal."""
         return self.folder / "journal.db"
+
+    @property
+    def moving_db(self) -> Path:
+        """A copy of the journal that a move fills."""
+        return self.folder / "journal-moving.db"
+
+    @property
+    def move_note(self) -> Path:
+        """Says that a move of the journal is under way."""
+        return self.folder / "journal-move.yaml"
 
     @property
     def chain_dir(self) -> Path:

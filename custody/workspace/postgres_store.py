@@ -198,11 +198,17 @@ class PostgresJournal:
         if len(written) != len(entries):
             raise altered("the database committed a part of a step") from cause
 
-    def _read(self, question: Callable[[Cursor], _Answer]) -> _Answer:
+    @contextmanager
+    def reading(self) -> Iterator[Cursor]:
+        """Yield a cursor in a transaction that sees one moment, over checked tables."""
         with closing(connect(self.url, self._limits)) as connection, translated():
             begin(connection, Role.READER, self._limits)
             cursor = connection.cursor(binary=True)
             check_schema(cursor)
+            yield cursor
+
+    def _read(self, question: Callable[[Cursor], _Answer]) -> _Answer:
+        with self.reading() as cursor:
             self.require_open(cursor)
             return question(cursor)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import TupleRow
 
-from custody.audit.journal import Entry
+from custody.audit.journal import Entry, check_chain
 from custody.audit.journal_fields import altered, is_id, malformed
 
 Cursor = psycopg.Cursor[TupleRow]
@@ -52,6 +52,17 @@ def last_seq(cursor: Cursor, journal_id: str) -> int:
 def piece(cursor: Cursor, journal_id: str, first: int, last: int) -> list[Row]:
     """Return rows from `first` to `last` in their order, as many as make a piece; at least one if there is any."""
     return _checked(cursor.execute(_PIECE, [journal_id, first, last, _PIECE_ROWS, _PIECE_BYTES]))
+
+
+def everything(cursor: Cursor, journal_id: str) -> tuple[Entry, ...]:
+    """Return the whole journal, verified and linked, inside one transaction."""
+    entries: list[Entry] = []
+    first = LOWEST_SEQ
+    while rows := piece(cursor, journal_id, first, HIGHEST_SEQ):
+        entries += (entry_of(row, journal_id) for row in rows)
+        first = rows[-1][0] + 1
+    check_chain(entries)
+    return tuple(entries)
 
 
 def newest(cursor: Cursor, journal_id: str) -> Entry | None:
