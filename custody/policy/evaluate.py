@@ -187,7 +187,7 @@ def _must_pay(rule: str, question: Question) -> Reason:
     return ruled(
         rule,
         payees > 0,
-        f"it pays {count(payees, 'destination')} {show_amount(question.request.external_total)}",
+        f"it pays {show_amount(question.request.external_total)} to {count(payees, 'destination')}",
         "it pays nobody; a move within the vault is of kind `internal`",
     )
 
