@@ -1,0 +1,208 @@
+"""The trust pin (`custody-trust/1`): what a signer has seen and compared, in a file of their own.
+
+A bundle brings its officers with it; only the pin says that they are the right ones. It names the
+founding statement, the newest governance statement, the highest policy version, checkpoint and
+chain time seen. Two pins of one vault differ only by how far they have come; none ever goes back.
+"""
+
+from dataclasses import dataclass
+
+from custody.audit.governance import Checkpoint, GovernanceState
+from custody.codes import Code
+from custody.documents import strict_yaml
+from custody.errors import CheckFailed, Conflict, Finding, InvalidInput, JsonValue, Severity, UpgradeNeeded
+from custody.people.statement import GovernanceRef
+from custody.spend.document import fields_of, hash_of, integer_of, text_of
+from custody.spend.expiry import format_time, parse_time
+from custody.spend.review_findings import DO_NOT_SIGN
+
+PIN_FORMAT = "custody-trust/1"
+MAX_BYTES = 10_000
+
+_WHERE = "pin"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCheckpoint:
+    """The highest head of the journal that an officer signed, as far as seen."""
+
+    length: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPin:
+    """What one signer holds a bundle against."""
+
+    vault_id: str
+    founding: str
+    """Digest of the founding statement."""
+    governance: GovernanceRef
+    """The newest governance statement seen."""
+    policy_version: int
+    """The highest version seen in force."""
+    checkpoint: SeenCheckpoint | None
+    time: int
+    """The latest median time past that a bundle named, Unix seconds."""
+
+    def to_bytes(self) -> bytes:
+        """Return the file."""
+        checkpoint: JsonValue = None
+        if self.checkpoint is not None:
+            checkpoint = {"entries": self.checkpoint.length, "head": self.checkpoint.head}
+        document: dict[str, JsonValue] = {
+            "format": PIN_FORMAT,
+            "vault_id": self.vault_id,
+            "founding": self.founding,
+            "governance": {"number": self.governance.number, "digest": self.governance.digest},
+            "policy_version": self.policy_version,
+            "checkpoint": checkpoint,
+            "tip_time": format_time(self.time),
+        }
+        return strict_yaml.dump(document).encode()
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the pin as commands show it: the file's own keys."""
+        document = strict_yaml.load(self.to_bytes())
+        return document if isinstance(document, dict) else {}
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "TrustPin":
+        """Read a pin, strictly.
+
+        Raises:
+            InvalidInput: UNKNOWN_FORMAT, UNKNOWN_FIELD, MALFORMED_DOCUMENT. UpgradeNeeded: a later format.
+        """
+        document = strict_yaml.load(data)
+        _require_format(document)
+        found = fields_of(document, "a trust pin", _KEYS)
+        governance = fields_of(found["governance"], "governance", ("number", "digest"))
+        checkpoint = None
+        if found["checkpoint"] is not None:
+            stated = fields_of(found["checkpoint"], "checkpoint", ("entries", "head"))
+            checkpoint = SeenCheckpoint(
+                integer_of(stated["entries"], "checkpoint.entries"), hash_of(stated["head"], "checkpoint.head")
+            )
+        return cls(
+            vault_id=hash_of(found["vault_id"], "vault_id"),
+            founding=hash_of(found["founding"], "founding"),
+            governance=GovernanceRef(
+                integer_of(governance["number"], "governance.number"),
+                hash_of(governance["digest"], "governance.digest"),
+            ),
+            policy_version=integer_of(found["policy_version"], "policy_version"),
+            checkpoint=checkpoint,
+            time=parse_time(text_of(found["tip_time"], "tip_time")),
+        )
+
+    @classmethod
+    def of(cls, vault_id: str, gov: GovernanceState) -> "TrustPin":
+        """Return the pin of a governance as folded.
+
+        Raises:
+            Conflict: NOT_FOUNDED.
+        """
+        if gov.head is None or gov.founding is None:
+            raise Conflict(
+                Code.NOT_FOUNDED, "no officers and no policy are in force in it", advice="Ask for a complete bundle."
+            )
+        newest = newest_checkpoint(gov)
+        return cls(
+            vault_id=vault_id,
+            founding=gov.founding,
+            governance=gov.head,
+            policy_version=gov.highest_version,
+            checkpoint=None if newest is None else SeenCheckpoint(newest.length, newest.head),
+            time=gov.time,
+        )
+
+    def advanced_to(self, newer: "TrustPin") -> "TrustPin":
+        """Return `newer`, if this pin is of the same vault and founding and nothing in it falls back.
+
+        That the newer chain passes through this pin's statement is `pin_findings`' to find out.
+
+        Raises:
+            CheckFailed: PIN_MISMATCH, GOVERNANCE_ROLLED_BACK.
+        """
+        if (newer.vault_id, newer.founding) != (self.vault_id, self.founding):
+            raise CheckFailed(Code.PIN_MISMATCH, "the bundle is of another vault or founding", advice=DO_NOT_SIGN)
+        lengths = [0 if one.checkpoint is None else one.checkpoint.length for one in (self, newer)]
+        if (
+            newer.governance.number < self.governance.number
+            or newer.policy_version < self.policy_version
+            or newer.time < self.time
+            or lengths[1] < lengths[0]
+        ):
+            raise CheckFailed(Code.GOVERNANCE_ROLLED_BACK, "the pin would go back", advice=DO_NOT_SIGN)
+        return newer
+
+
+_KEYS = ("format", "vault_id", "founding", "governance", "policy_version", "checkpoint", "tip_time")
+
+
+def newest_checkpoint(gov: GovernanceState) -> Checkpoint | None:
+    """Return the checkpoint that counts the most entries, the first signed of those."""
+    return max(gov.checkpoints, key=lambda one: (one.length, -one.seq), default=None)
+
+
+def pin_findings(pin: TrustPin, vault_id: str, gov: GovernanceState, tip_time: int) -> list[Finding]:
+    """Return where a bundle's governance contradicts the pin; empty when it begins there and goes on."""
+    if pin.vault_id != vault_id:
+        return [_refuse(Code.PIN_MISMATCH, f"the pin is of another vault, `{pin.vault_id}`")]
+    if gov.founding != pin.founding:
+        words = f"the bundle's founding statement is {gov.founding or 'missing'}, your pin trusts {pin.founding}"
+        return [_refuse(Code.PIN_MISMATCH, f"{words}: it brings officers of its own")]
+    if len(gov.statements) <= pin.governance.number:
+        words = f"the bundle's governance ends at statement {len(gov.statements) - 1}, your pin has seen"
+        return [_refuse(Code.GOVERNANCE_ROLLED_BACK, f"{words} {pin.governance.number}: something is hidden from you")]
+    there = gov.statements[pin.governance.number]
+    if there != pin.governance:
+        words = f"governance statement {there.number} is {there.digest} in the bundle, your pin has seen"
+        return [_refuse(Code.PIN_MISMATCH, f"{words} {pin.governance.digest}: two histories exist")]
+    findings = _checkpoint_findings(pin, gov)
+    if gov.highest_version < pin.policy_version:
+        words = f"the bundle's policy is version {gov.highest_version}, your pin has seen version {pin.policy_version}"
+        findings.append(_refuse(Code.POLICY_VERSION_OLD, words))
+    if tip_time < pin.time:
+        words = (
+            f"the bundle was made when the chain's time was {format_time(tip_time)}; your pin has seen "
+            f"{format_time(pin.time)}"
+        )
+        advice = "Ask for a fresh bundle, unless you know that this one was made earlier."
+        findings.append(Finding(Code.BUNDLE_STALE, Severity.WARN, _WHERE, words, advice))
+    return findings
+
+
+def _checkpoint_findings(pin: TrustPin, gov: GovernanceState) -> list[Finding]:
+    seen, newest = pin.checkpoint, newest_checkpoint(gov)
+    if seen is None:
+        return []
+    if newest is None or newest.length < seen.length:
+        length = "none" if newest is None else f"one of {newest.length} entries"
+        words = f"your pin has seen a checkpoint of {seen.length} entries, the bundle has {length}"
+        return [_refuse(Code.GOVERNANCE_ROLLED_BACK, f"{words}: the journal was rolled back")]
+    if newest.length == seen.length and newest.head != seen.head:
+        words = f"the checkpoint of {seen.length} entries has head {newest.head}, your pin has seen {seen.head}"
+        return [_refuse(Code.JOURNAL_FORK, f"{words}: two histories exist")]
+    return []
+
+
+def _refuse(code: Code, message: str) -> Finding:
+    return Finding(code, Severity.REFUSE, _WHERE, message, DO_NOT_SIGN)
+
+
+def _require_format(document: JsonValue) -> None:
+    tag = document.get("format") if isinstance(document, dict) else None
+    if tag == PIN_FORMAT:
+        return
+    if isinstance(tag, str) and tag.startswith("custody-trust/"):
+        raise UpgradeNeeded(
+            Code.UPGRADE_NEEDED,
+            f"the pin has another format than `{PIN_FORMAT}`, which is what this version reads",
+            advice="Use a newer version of this program.",
+        )
+    raise InvalidInput(
+        Code.UNKNOWN_FORMAT,
+        f"the document's format is not `{PIN_FORMAT}`",
+        advice="Give the file that `custody pin create` wrote.",
+    )
