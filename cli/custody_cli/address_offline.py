@@ -16,7 +16,7 @@ from custody.documents.display import group_address
 from custody.errors import JsonValue
 from custody.vault.vault import Vault
 from custody.workflow.issue_address import issue_address
-from custody.workflow.office import editing
+from custody.workflow.office import decide_again
 from custody_cli.loading import load_vault, vault_file_option, workspace_of
 from custody_cli.options import NounGroup, examples
 from custody_cli.output import Answer, Line, Style, Styled
@@ -47,8 +47,9 @@ def address() -> None:
 @click.pass_obj
 def next_(session: Session, label: str | None) -> Answer:
     """Hand out the next receive address, derived by both engines and reserved in the journal."""
-    with editing(workspace_of(session), surroundings_of(session)) as desk:
-        issued = issue_address(desk, label=label)
+    issued = decide_again(
+        workspace_of(session), surroundings_of(session), lambda desk: issue_address(desk, label=label)
+    )
     place = f"receive {issued.index}"
     json: dict[str, JsonValue] = {"address": issued.address, "branch": "receive", "index": issued.index}
     shown = Styled(group_address(issued.address), Style.STRONG)

@@ -152,6 +152,7 @@ def editing(workspace: Workspace, surroundings: Surroundings) -> Iterator[Desk]:
         Conflict: WORKSPACE_LOCKED while another command writes.
     """
     with writer_lock(workspace.lock_file):
+        workspace.make_folders()  # an office that joined has a vault file and settings, and no more
         yield Desk(open_office(workspace), surroundings)
 
 
