@@ -122,16 +122,16 @@ def _payment_differences(old: PaymentSection, new: PaymentSection, *, same_zone:
 
 def _tier_differences(old: PaymentSection, new: PaymentSection, *, same_zone: bool) -> Differences:
     """Compare what each amount needs, range by range, to listed destinations and to others."""
-    floor = -1
+    floor: int | None = None
     for top in _range_ends(old, new):
-        label = f"payment of {'0' if floor < 0 else f'more than {show_amount(floor)}'}"
-        label += " and more" if top is None else f" up to {show_amount(top)}"
+        label = "payment" if floor is None else f"payment above {show_amount(floor)}"
+        label += "" if top is None else f" up to {show_amount(top)}"
         listed = _tier_for(old, top), _tier_for(new, top)
         yield from _need_differences(label, *listed, same_zone=same_zone)
         unlisted = _lifted(old, listed[0]), _lifted(new, listed[1])
         if unlisted != listed:
             yield from _need_differences(f"{label}, to others", *unlisted, same_zone=same_zone)
-        floor = -1 if top is None else top
+        floor = top
 
 
 def _range_ends(old: PaymentSection, new: PaymentSection) -> list[int | None]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from custody.policy.decision import Decision, Effect
 from custody.policy.differences import show_limit
-from custody.policy.limit import show_amount, show_duration, show_percent, show_rate
+from custody.policy.limit import UNLIMITED, show_amount, show_duration, show_percent, show_rate
 from custody.policy.model import (
     Consent,
     EmergencyPath,
@@ -143,8 +143,9 @@ def _transaction(rules: TransactionRules) -> str:
         else (f"{rules.min_inputs} to {rules.max_inputs.most} coins")
     )
     return (
-        f"pays a fee of {_at_most(show_limit(fee.most))}, {_at_most(show_limit(fee.rate, show_rate))} "
-        f"and {_at_most(show_limit(fee.percent, show_percent))}, spends {inputs} "
+        f"pays a fee of {_at_most(show_limit(fee.most))}, "
+        f"{_at_most(show_limit(fee.rate, show_rate), 'any rate')} "
+        f"and {_at_most(show_limit(fee.percent, show_percent), 'any share')}, spends {inputs} "
         f"with {count(rules.confirmations, 'confirmation')} or more, "
         f"has {'a height of at most the tip as locktime' if rules.locktime_by_tip else 'any locktime'}, "
         f"{'signals' if rules.must_signal_replacement else 'may signal'} replacement, "
@@ -152,5 +153,5 @@ def _transaction(rules: TransactionRules) -> str:
     )
 
 
-def _at_most(shown: str) -> str:
-    return shown if shown == "unlimited" else f"at most {shown}"
+def _at_most(shown: str, if_not: str = "any amount") -> str:
+    return if_not if shown == UNLIMITED else f"at most {shown}"

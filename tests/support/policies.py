@@ -37,6 +37,7 @@ OFFICERS = (
     OfficerFact("esma", frozenset({"board"})),
     OfficerFact("farid", frozenset({"administrator", "auditor"})),
     OfficerFact("gul", frozenset({"administrator"})),
+    OfficerFact("hina", frozenset({"auditor"})),
 )
 
 Edit = Callable[[Any], None]
