@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from custody.audit.proposal_state import ON_CHAIN, ProposalState
+from custody.audit.proposal_state import LIVE, ON_CHAIN, ProposalState
 from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.errors import Severity
 from custody.workflow.proposal_view import ProposalView
+from custody.workflow.status import next_step
 from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.review_screen import finding_screen
 
@@ -100,6 +101,15 @@ def decision_lines(view: ProposalView) -> Iterator[Line]:
         yield Styled("POLICY allows it now", Style.GOOD)
 
 
+def agreement_lines(view: ProposalView) -> Iterator[str]:
+    """Return who agreed and what the policy still waits for, for a list; nothing without a policy."""
+    if view.record.proposal.policy_digest is None:
+        return
+    yield f"agreed: {', '.join(view.approved_by) or 'nobody yet'}"
+    yield from (f"policy says no: {reason.words}" for reason in view.decision.forbidding)
+    yield from (f"policy waits: {one.what}" for one in view.decision.missing)
+
+
 def list_line(view: ProposalView) -> Line:
     """Return one proposal as a line of a list."""
     signing = view.review.signing
@@ -122,6 +132,8 @@ def _next_lines(view: ProposalView) -> Iterator[Line]:
         ProposalState.BROADCAST: "custody coins sync   until it is confirmed",
         ProposalState.STILL_SPENDABLE: f"custody proposal cancel {name} --fee-rate N   to end it for good",
     }.get(view.state)
+    if view.state in LIVE and not view.decision.is_allowed:
+        step = next_step(view)
     if step is not None:
         yield ""
         yield f"NEXT   {step}"

@@ -8,11 +8,12 @@ from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.workflow.office import open_office
 from custody.workflow.status import Status, next_step, status_of
+from custody_cli.change_screen import change_line
 from custody_cli.coins_screen import incomplete_lines
 from custody_cli.loading import workspace_of
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Line, Style, Styled
-from custody_cli.proposal_screen import list_line
+from custody_cli.proposal_screen import agreement_lines, list_line
 from custody_cli.session import Session
 from custody_cli.system import SystemClock
 
@@ -30,17 +31,24 @@ def status(session: Session) -> Answer:
 
 def _lines(found: Status) -> Iterator[Line]:
     yield Styled(f"Vault {found.vault_name} on {found.network}; governance: {found.governance}", Style.STRONG)
+    if found.suspended_by is not None:
+        yield Styled(f"SPENDING IS SUSPENDED by {found.suspended_by}: only the quorum resumes it", Style.BAD)
     yield from incomplete_lines(found.coins.incomplete)
     yield from _sum_lines(found)
     yield from _alarm_lines(found)
     if found.set_aside:
         yield f"SET ASIDE {len(found.set_aside)} small coin(s) that nobody announced; `custody coins list` names them"
         yield "    `custody coins accept TXID:VOUT` takes one in"
+    for change in found.changes:
+        yield change_line(change)
+        for what, names in change.missing:
+            yield f"    awaits {what}: {', '.join(names)}"
     if not found.proposals:
         yield "No proposal is under way."
     for view in found.proposals:
         yield list_line(view)
         signing = view.review.signing
+        yield from (f"    {line}" for line in agreement_lines(view))
         yield f"    signed: {', '.join(signing.signed) or 'nobody yet'}"
         if not signing.is_complete:
             yield f"    awaits {signing.missing} of {', '.join(signing.unsigned)}"

@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 
 from custody.audit.chain_view import Outflow, prior_total, unexplained_outflows
+from custody.audit.governance import ChangeStatus
 from custody.audit.proposal_state import LIVE, ProposalState
-from custody.audit.state import PriorHistory
+from custody.audit.state import PriorHistory, State
 from custody.bitcoin.address import address_of
 from custody.bitcoin.network import Network
 from custody.errors import JsonValue
 from custody.ports import Clock
+from custody.workflow.change_governance import ChangeView, view_change
 from custody.workflow.list_coins import CoinList, ListedCoin, list_coins
 from custody.workflow.office import Office
 from custody.workflow.proposal_view import ProposalView, view_proposal
 
 _SHOWN = LIVE | {ProposalState.BROADCAST, ProposalState.MINED, ProposalState.STILL_SPENDABLE}
+
+_UNDER_WAY = (ChangeStatus.PENDING, ChangeStatus.WAITING)
 
 _BLOCK_S = 600
 _MEDIAN_LAG = 6
@@ -26,6 +30,10 @@ class Status:
     vault_name: str
     network: str
     governance: str
+    """`none`, or the policy in force in words."""
+    suspended_by: str | None
+    changes: tuple[ChangeView, ...]
+    """Changes of governance that wait for signatures or for their time."""
     coins: CoinList
     proposals: tuple[ProposalView, ...]
     """Those that somebody has to think of."""
@@ -57,6 +65,8 @@ class Status:
             "vault": self.vault_name,
             "network": self.network,
             "governance": self.governance,
+            "suspended_by": self.suspended_by,
+            "changes": [view.to_json() for view in self.changes],
             **listed,
             "tip_age_blocks": self.tip_age_blocks,
             "set_aside": [str(one.coin.outpoint) for one in self.set_aside],
@@ -67,6 +77,8 @@ class Status:
                     "confirm_sats": view.amount_to_confirm,
                     "signing": view.review.signing.to_json(),
                     "awaited": _awaited(view),
+                    "approved_by": [*view.approved_by],
+                    "decision": view.decision.to_json(),
                     "still_spendable": view.state is ProposalState.STILL_SPENDABLE,
                     "destinations": [
                         {"address": one.address, "value_sats": one.value} for one in view.record.proposal.destinations
@@ -95,11 +107,14 @@ class Status:
 def status_of(office: Office, clock: Clock) -> Status:
     """Return the status from the journal alone; the chain is asked by `coins sync`."""
     state = office.state
+    gov = state.governance
     views = (view_proposal(state, office.vault, record) for record in state.proposals.values())
     return Status(
         vault_name=office.vault.name,
         network=str(office.vault.network),
-        governance="none, ungoverned" if state.ungoverned else "none",
+        governance=governance_words(state),
+        suspended_by=gov.suspended_by,
+        changes=tuple(view_change(office, one) for one in gov.changes.values() if one.status in _UNDER_WAY),
         coins=list_coins(office),
         proposals=tuple(view for view in views if view.state in _SHOWN),
         taken_back=_taken_back(office),
@@ -107,6 +122,14 @@ def status_of(office: Office, clock: Clock) -> Status:
         prior=prior_total(state),
         tip_age_blocks=_tip_age(office, clock),
     )
+
+
+def governance_words(state: State) -> str:
+    """Return what governs the vault, in a few words."""
+    policy = state.governance.policy
+    if policy is None:
+        return "none, ungoverned" if state.ungoverned else "none"
+    return f"policy {policy.name} version {policy.version}, {len(state.governance.officers)} officers"
 
 
 def next_step(view: ProposalView) -> str:
@@ -119,6 +142,12 @@ def next_step(view: ProposalView) -> str:
     if view.state is ProposalState.SIGNED:
         return f"custody proposal finalize {short}"
     if view.state in LIVE:
+        if view.record.proposal.policy_digest is not None and view.record.proposed_by is None:
+            return f"custody --as {view.record.proposal.drafter} proposal approve {short} --propose --key FILE"
+        if any(one.sources for one in view.decision.missing):
+            return f"custody --as NAME proposal approve {short} --key FILE"
+        if view.decision.is_denied or view.decision.missing:
+            return f"custody policy explain --proposal {short}"
         if view.state is not ProposalState.DRAFT:
             return "custody proposal add FILE"
         return f"custody proposal export {short} -o FILE"
