@@ -42,6 +42,7 @@ postgres:
 
 bench: venv
 	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/journal_speed.py
 
 # The verdict on every published vector, counted; the same figures stand in docs/vectors.md.
 vectors: venv

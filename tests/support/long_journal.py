@@ -7,6 +7,7 @@ payments share one PSBT under their own ids, since building each would take minu
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from custody.audit.journal import GENESIS_PREV, Entry, EntryTip
 from custody.bitcoin.address import address_of
@@ -39,14 +40,13 @@ class _Template:
 
 def long_journal(count: int) -> Iterator[Entry]:
     """Yield `count` entries, chained from the adoption on."""
-    events, previous = _events(), None
-    for seq in range(count):
-        kind, body = next(events)
+    previous, tip = None, None
+    for seq, (kind, body) in enumerate(islice(_events(), count)):
         previous = Entry.make(
             journal_id="5f" * 16,
             seq=seq,
             time=datetime.fromtimestamp(_START + seq * _STEP_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            tip=None if seq == 0 else _tip(seq),
+            tip=tip,
             actor="ann",
             kind=kind,
             body=body,
@@ -54,15 +54,13 @@ def long_journal(count: int) -> Iterator[Entry]:
             prev=GENESIS_PREV if previous is None else previous.hash,
         )
         yield previous
+        if kind == "chain_observed":
+            tip = _tip(seq)
 
 
 def _tip(seq: int) -> EntryTip:
-    height = _height(seq)
+    height = 200 + seq // _ENTRIES_A_BLOCK
     return EntryTip(height, block_hash(height), START_MTP + height * 600)
-
-
-def _height(seq: int) -> int:
-    return 200 + seq // _ENTRIES_A_BLOCK
 
 
 def _events() -> Iterator[Event]:
@@ -96,9 +94,8 @@ def _labelled(seq: int) -> Event:
 
 
 def _observed(seq: int) -> Event:
-    height = _height(seq)
     return "chain_observed", {
-        "tip": {"height": height, "hash": block_hash(height), "median_time_past": START_MTP + height * 600},
+        "tip": _tip(seq).to_document(),
         "complete": True,
         "compared_with_utxo_set": seq < CYCLE,
         "incomplete": [],
@@ -110,7 +107,7 @@ def _observed(seq: int) -> Event:
 
 
 def _row(seq: int) -> JsonValue:
-    height = _height(seq)
+    tip = _tip(seq)
     outputs: list[JsonValue] = [
         {
             "vout": vout,
@@ -123,8 +120,8 @@ def _row(seq: int) -> JsonValue:
     ]
     return {
         "txid": _txid(seq),
-        "block_hash": block_hash(height),
-        "height": height,
+        "block_hash": tip.block_hash,
+        "height": tip.height,
         "fee_sats": None,
         "coinbase": False,
         "inputs": [],
