@@ -134,11 +134,6 @@ class Bundle:
 _KEYS = ("format", "vault", "psbt", "proposal", "replaced", "governance", "statements", "claims")
 
 
-def is_bundle(data: bytes) -> bool:
-    """Tell a bundle from a PSBT by how it begins."""
-    return data[:1] == b"{"
-
-
 def _require_order(entries: tuple[TimedEntry, ...], tip_time: int) -> None:
     for first, second in pairwise(entries):
         one, other = first.entry, second.entry

@@ -71,7 +71,7 @@ def proposal_findings(bundle: Bundle, review: Review, vault: Vault) -> list[Find
 def unverified_notes(bundle: Bundle, folded: FoldedBundle) -> list[Finding]:
     """Say in words what nobody can check offline."""
     claims, gov = bundle.claims, folded.governance
-    others = f"{len(claims.spends)} other payment(s) and {len(claims.outflows)} unexplained outflow(s) in the limits"
+    others = f"{len(claims.spends)} other payment(s) and {len(claims.outflows)} outflow(s) that the limits count"
     newest = newest_checkpoint(gov)
     checked = (
         "no checkpoint is in it"
@@ -84,9 +84,8 @@ def unverified_notes(bundle: Bundle, folded: FoldedBundle) -> list[Finding]:
         note(
             Code.CLAIMS_UNVERIFIED,
             "claims",
-            f"only the bundle's maker says: the chain's time {format_time(claims.time)} and height {claims.height}, "
-            "so also whether waiting times and hours are kept; confirmations, labels and freezes of coins; "
-            f"whether own addresses were used; {others}",
+            f"only the bundle's maker says: the chain's time {format_time(claims.time)} (height {claims.height}), and "
+            f"so waiting times and hours; confirmations, labels and freezes of coins; use of own addresses; {others}",
             advice,
         ),
         note(

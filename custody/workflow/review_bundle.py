@@ -90,7 +90,7 @@ def review_bundle(bundle: Bundle, vault: Vault, pin: TrustPin | None, context: R
         CheckFailed: VAULT_MISMATCH, the bundle is about another vault.
         InvalidInput: an entry of it has a wrong shape.
     """
-    _require_own_vault(bundle, vault)
+    require_own_vault(bundle, vault)
     folded = fold_bundle(bundle, now=0 if pin is None else pin.time)
     if bundle.proposal.replaces_txid is not None:
         context = replace(context, replaces=context.replaces | {bundle.proposal.replaces_txid})
@@ -164,6 +164,20 @@ def governance_json(gov: GovernanceState) -> dict[str, JsonValue]:
     }
 
 
+def require_own_vault(bundle: Bundle, vault: Vault) -> None:
+    """Demand that a bundle is about the signer's own vault.
+
+    Raises:
+        CheckFailed: VAULT_MISMATCH.
+    """
+    if bundle.vault.vault_id != vault.vault_id:
+        raise CheckFailed(
+            Code.VAULT_MISMATCH,
+            f"the bundle is about vault `{bundle.vault.vault_id}`, your file is `{vault.vault_id}`",
+            advice=DO_NOT_SIGN,
+        )
+
+
 def require_trusted(findings: list[Finding]) -> None:
     """Demand that nothing is wrong with a bundle's governance.
 
@@ -175,15 +189,6 @@ def require_trusted(findings: list[Finding]) -> None:
         first = refused[0]
         details: dict[str, JsonValue] = {"findings": [one.to_json() for one in refused]}
         raise CheckFailed(first.code, f"{first.message} ({first.where})", advice=first.advice, details=details)
-
-
-def _require_own_vault(bundle: Bundle, vault: Vault) -> None:
-    if bundle.vault.vault_id != vault.vault_id:
-        raise CheckFailed(
-            Code.VAULT_MISMATCH,
-            f"the bundle is about vault `{bundle.vault.vault_id}`, your file is `{vault.vault_id}`",
-            advice=DO_NOT_SIGN,
-        )
 
 
 def _decision(bundle: Bundle, folded: FoldedBundle, review: Review) -> Decision:
