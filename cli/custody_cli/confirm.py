@@ -3,13 +3,11 @@
 import sys
 
 from custody.codes import Code
-from custody.documents.secret_gate import scan_text
 from custody.errors import NotYet
 from custody.workflow.proposal_view import ProposalView
 from custody_cli.output import print_lines
 from custody_cli.proposal_screen import payment_lines
-
-_LONGEST_ANSWER = 100
+from custody_cli.question import ask
 
 
 def confirm_amount(view: ProposalView, *, verb: str, confirm_sats: int | None) -> None:
@@ -21,15 +19,8 @@ def confirm_amount(view: ProposalView, *, verb: str, confirm_sats: int | None) -
     wanted = view.amount_to_confirm
     if confirm_sats is None:
         print_lines(payment_lines(view), sys.stderr)
-        sys.stderr.write(f"To {verb} this, type the amount in satoshis ({wanted}), or nothing to stop: ")
-        sys.stderr.flush()
-        line = _read_line()
-        scan_text(line, place="the answer")
-        answer = line.strip().removesuffix("sat").replace(",", "").strip()
-        if not answer:
-            raise NotYet(
-                Code.CONFIRMATION_EMPTY, "nothing was typed: nothing was done", advice="Run the command again."
-            )
+        typed = ask(f"To {verb} this, type the amount in satoshis ({wanted}), or nothing to stop: ")
+        answer = typed.removesuffix("sat").replace(",", "").strip()
         confirm_sats = int(answer) if answer.isascii() and answer.isdigit() else -1
     if confirm_sats != wanted:
         raise NotYet(
@@ -38,13 +29,3 @@ def confirm_amount(view: ProposalView, *, verb: str, confirm_sats: int | None) -
             advice="Read the payment again; if it is right, repeat with exactly that amount.",
             details={"wanted_sats": wanted},
         )
-
-
-def _read_line() -> str:
-    """Return the answer; stdin may be closed, or hold bytes that are no text, which match no amount."""
-    if sys.stdin is None:
-        return ""
-    try:
-        return sys.stdin.readline(_LONGEST_ANSWER)
-    except UnicodeDecodeError:
-        return "?"

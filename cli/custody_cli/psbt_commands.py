@@ -6,20 +6,19 @@ from pathlib import Path
 import click
 
 from custody import atomic
-from custody.bitcoin.psbt import Psbt
+from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
 from custody.bitcoin.psbt_version import to_version
 from custody.codes import Code
 from custody.errors import JsonValue, UsageError
 from custody.spend.progress import SigningProgress
-from custody.spend.review_model import Verdict
 from custody.vault.vault import Vault
 from custody.workflow.psbt_files import Combined, Finalized, combine_files, finalize_file, read_returned
 from custody.workflow.review_psbt import review_psbt
 from custody_cli.loading import load_vault_at
 from custody_cli.options import STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
-from custody_cli.review_options import MAX_PSBT_FILE, Terms, read_psbt, review_options
-from custody_cli.review_screen import review_lines
+from custody_cli.review_options import MAX_PSBT_FILE, MAX_SIGNERS_FILE, Terms, is_bundle, read_psbt, review_options
+from custody_cli.review_screen import review_answer
 from custody_cli.session import Session
 
 _vault_file = click.option(
@@ -37,28 +36,36 @@ _output = click.option("-o", "--output", default=STDIO, metavar="OUT", help="A n
     ),
 )
 def psbt() -> None:
-    """PSBTs: review before you sign; combine, finalize, convert. No workspace, no network."""
+    """PSBTs and bundles: review before you sign; combine, finalize, convert. No workspace, no network."""
 
 
 @psbt.command(
     epilog=examples(
         "custody psbt review payment.psbt --vault-file vault.yaml",
+        "custody psbt review payment.bundle --vault-file vault.yaml --pin trust.yaml",
         "custody psbt review payment.psbt --vault-file vault.yaml --last-used-index 41 --expect-txid 5f…",
         "custody psbt review - --vault-file vault.yaml --json < payment.psbt",
     )
 )
 @click.argument("file", metavar="FILE")
 @_vault_file
+@click.option("--pin", metavar="FILE", help="Your own trust pin: demands approvals, which only a bundle carries.")
 @review_options
-def review(file: str, vault_file: str, **terms: "int | str | tuple[str, ...] | None") -> Answer:
-    """Say what the PSBT in FILE really does, by your own vault file.
+def review(file: str, vault_file: str, pin: str | None, **terms: "int | str | tuple[str, ...] | None") -> Answer:
+    """Say what the PSBT or bundle in FILE really does, by your own vault file and pin.
 
-    Exit 0 when clean or warned, 3 when refused, 6 when FILE is no PSBT.
+    Exit 0 when clean or warned, 3 when refused, 6 when FILE is no PSBT and no bundle. A bundle without a pin is
+    refused, and so is a bare PSBT with one: it carries no approvals.
     """
     vault = load_vault_at(vault_file)
-    answer = review_psbt(read_psbt(file), vault, Terms(terms).context(vault.network))
-    exit_code = 3 if answer.verdict is Verdict.REFUSED else 0
-    return Answer(answer.to_json(), lambda: review_lines(answer, vault), exit_code)
+    data = read_input(file, max_bytes=MAX_SIGNERS_FILE)
+    context = Terms(terms).context(vault.network)
+    if is_bundle(data) or pin is not None:
+        from custody_cli.bundle_review import governed_answer  # only who has bundles pays for it
+
+        return governed_answer(data, vault, pin, context)
+    answer = review_psbt(psbt_from_text_or_bytes(data), vault, context)
+    return review_answer(answer, vault)
 
 
 @psbt.command(

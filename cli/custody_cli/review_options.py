@@ -17,6 +17,8 @@ from custody_cli.options import read_input
 
 MAX_PSBT_FILE = MAX_BYTES * 4 // 3 + 100
 """A PSBT at the limit of its size, written in base64."""
+MAX_SIGNERS_FILE = 64_000_000
+"""A bundle at the limit of its size (`custody.audit.bundle.MAX_BYTES`), or a PSBT."""
 _MAX_ADDRESS_LIST = 1_000_000
 _TXID_LENGTH = 64
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -31,7 +33,10 @@ _OPTIONS = (
         "--known-addresses", metavar="FILE", help="Addresses of known payees, one a line, to find look-alikes of."
     ),
     click.option(
-        "--earlier", multiple=True, metavar="FILE", help="A PSBT signed before; repeat. Finds diverted payments."
+        "--earlier",
+        multiple=True,
+        metavar="FILE",
+        help="A PSBT or bundle signed before; repeat. Finds diverted payments.",
     ),
     click.option("--max-fee-sats", type=_COUNT, metavar="N", help="Lift the fee limits in percent and BTC to N sat."),
     click.option("--max-fee-rate", metavar="N", help="Refuse above N sat/vB.  [default: 1000]"),
@@ -116,7 +121,7 @@ class Terms:
             last_used_index=self._number("last_used_index"),
             expected_txid=self._expected_txid(),
             known_addresses=self._known_addresses(network),
-            earlier=tuple(read_psbt(place) for place in self._texts("earlier")),
+            earlier=tuple(_read_earlier(place) for place in self._texts("earlier")),
         )
 
     def _limits(self) -> ReviewLimits:
@@ -186,6 +191,21 @@ def review_options(function: _Function) -> _Function:
 def read_psbt(place: str) -> Psbt:
     """Read a PSBT file once, in binary or base64, `-` for stdin."""
     return psbt_from_text_or_bytes(read_input(place, max_bytes=MAX_PSBT_FILE))
+
+
+def is_bundle(data: bytes) -> bool:
+    """Tell a bundle from a PSBT by how it begins."""
+    return data[:1] == b"{"
+
+
+def _read_earlier(place: str) -> Psbt:
+    """Read what was signed before: a PSBT, or the one in a bundle."""
+    data = read_input(place, max_bytes=MAX_SIGNERS_FILE)
+    if not is_bundle(data):
+        return psbt_from_text_or_bytes(data)
+    from custody.audit.bundle import Bundle  # only who has bundles pays for it
+
+    return Bundle.from_bytes(data).psbt
 
 
 def _given(value: int | None, default: int) -> int:

@@ -14,7 +14,7 @@ from custody.errors import Finding, Severity
 from custody.spend.review_fees import fee_percent
 from custody.spend.review_model import OutputRole, Review, ReviewOutput, Verdict
 from custody.vault.vault import Vault
-from custody_cli.output import Line, Style, Styled
+from custody_cli.output import Answer, Line, Style, Styled
 
 WIDTH = 80
 _LABEL = 8
@@ -27,21 +27,41 @@ _WORDS = {Severity.REFUSE: "REFUSE", Severity.WARN: "WARN", Severity.NOTE: "note
 _STYLES = {Severity.REFUSE: Style.BAD, Severity.WARN: Style.CARE, Severity.NOTE: Style.FAINT}
 
 
+def review_answer(review: Review, vault: Vault) -> Answer:
+    """Return a review as the answer of a command: exit 0 when clean or warned, 3 when refused."""
+    return Answer(review.to_json(), lambda: review_lines(review, vault), exit_of(review))
+
+
+def exit_of(review: Review) -> int:
+    """Return the exit code of a review."""
+    return 3 if review.verdict is Verdict.REFUSED else 0
+
+
 def review_lines(review: Review, vault: Vault) -> Iterator[Line]:
     """Show the whole review."""
-    rule = f"{vault.threshold} of {len(vault.cosigners)} on {vault.network}"
-    yield Styled(f"Payment from vault {vault.name} ({rule})", Style.STRONG)
-    yield f"vault_id {vault.vault_id}"
-    yield f"unsigned txid  {review.unsigned_txid}"
+    yield from identity_lines(review, vault)
     yield ""
-    yield from _output_lines(review)
-    yield _fee_line(review)
-    yield from _input_lines(review)
+    yield from transaction_lines(review)
     yield ""
     yield from finding_screen(review.findings)
     yield ""
     yield from signing_lines(review, vault)
-    yield from _verdict_lines(review)
+    yield from verdict_lines(review)
+
+
+def identity_lines(review: Review, vault: Vault) -> Iterator[Line]:
+    """Show which vault and which transaction it is."""
+    rule = f"{vault.threshold} of {len(vault.cosigners)} on {vault.network}"
+    yield Styled(f"Payment from vault {vault.name} ({rule})", Style.STRONG)
+    yield f"vault_id {vault.vault_id}"
+    yield f"unsigned txid  {review.unsigned_txid}"
+
+
+def transaction_lines(review: Review) -> Iterator[Line]:
+    """Show who gets what, what comes back, the fee and the coins."""
+    yield from _output_lines(review)
+    yield _fee_line(review)
+    yield from _input_lines(review)
 
 
 def signing_lines(review: Review, vault: Vault) -> Iterator[Line]:
@@ -53,7 +73,7 @@ def signing_lines(review: Review, vault: Vault) -> Iterator[Line]:
         tail = "; complete"
     else:
         tail = f"; {signing.missing} more from {', '.join(signing.unsigned) or 'nobody'}"
-    yield from _wrapped(f"{'SIGNED':<{_LABEL}}{signed}{names}{tail}", indent=_LABEL)
+    yield from wrapped(f"{'SIGNED':<{_LABEL}}{signed}{names}{tail}", indent=_LABEL)
 
 
 def finding_screen(findings: Sequence[Finding]) -> Iterator[Line]:
@@ -64,14 +84,14 @@ def finding_screen(findings: Sequence[Finding]) -> Iterator[Line]:
         for finding in alike[:_SHOWN_PER_CODE]:
             yield from _finding_lines(finding)
         if severity is not Severity.NOTE:
-            yield from _wrapped(f"{'':<{_LABEL}}{alike[0].advice}", indent=_LABEL)
+            yield from wrapped(f"{'':<{_LABEL}}{alike[0].advice}", indent=_LABEL)
         if len(alike) > _SHOWN_PER_CODE:
             yield f"{'':<{_LABEL}}and {len(alike) - _SHOWN_PER_CODE} more like this; --json lists them all"
 
 
 def _finding_lines(finding: Finding) -> Iterator[Line]:
     text = f"{_WORDS[finding.severity]:<{_LABEL}}{finding.code}@{finding.where}: {finding.message}"
-    for line in _wrapped(text, indent=_LABEL):
+    for line in wrapped(text, indent=_LABEL):
         yield Styled(line, _STYLES[finding.severity])
 
 
@@ -127,7 +147,8 @@ def _input_lines(review: Review) -> Iterator[Line]:
         yield f"{'':<{_LABEL}}{entry.outpoint}"
 
 
-def _verdict_lines(review: Review) -> Iterator[Line]:
+def verdict_lines(review: Review) -> Iterator[Line]:
+    """Show the verdict in words."""
     counts = {severity: sum(finding.severity is severity for finding in review.findings) for severity in Severity}
     if review.verdict is Verdict.REFUSED:
         text = f"VERDICT REFUSED. {_count(counts[Severity.REFUSE], 'check')} failed. Do not sign; raise the alarm."
@@ -142,7 +163,7 @@ def _verdict_lines(review: Review) -> Iterator[Line]:
         step = "finalize" if review.signing.is_complete else "sign"
         text = f"VERDICT CLEAN. No check failed. Compare every address with the payee's own statement, then {step}."
         style = Style.GOOD
-    for line in _wrapped(text, indent=_LABEL):
+    for line in wrapped(text, indent=_LABEL):
         yield Styled(line, style)
 
 
@@ -150,7 +171,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _wrapped(text: str, *, indent: int) -> list[str]:
+def wrapped(text: str, *, indent: int) -> list[str]:
+    """Return `text` in lines of the screen's width, those after the first indented."""
     return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False, drop_whitespace=True) or [
         text
     ]
