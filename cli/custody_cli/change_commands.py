@@ -1,5 +1,6 @@
 """`custody change …`: changes of officers, policy or allowlist on their way, signed by officers where they sit."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from custody.workflow.change_governance import (
     view_change,
 )
 from custody.workflow.office import decide_again, open_office
-from custody_cli.change_screen import change_answer, change_line
+from custody_cli.change_screen import change_answer, change_line, change_lines
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples
-from custody_cli.output import Answer, Line
+from custody_cli.output import Answer, Line, print_lines
 from custody_cli.session import Session
 from custody_cli.statement_options import (
     actor_of,
@@ -132,6 +133,8 @@ def sign_and_record(
     record = find_change(office.state.governance, named)
     signer_of_change(office.state.governance, record, name)
     statement = statement_of_change(office, record, approves=approves)
+    if signature is None and not session.as_json:
+        print_lines(change_lines(view_change(office, record)), sys.stderr)
     armored = signature_over(session, statement, key, signature)
     change_id = record.change.change_id
     return change_answer(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from custody.audit.governance import ChangeStatus
+from custody.policy.explain import explain_policy
 from custody.spend.expiry import format_time
 from custody.workflow.change_governance import ChangeView
 from custody_cli.output import Answer, Line, Style, Styled
@@ -15,6 +16,7 @@ _STYLES = {
     ChangeStatus.VETOED: Style.BAD,
     ChangeStatus.REJECTED: Style.BAD,
 }
+_OPEN = (ChangeStatus.PENDING, ChangeStatus.WAITING)
 _SHORT = 16
 
 
@@ -50,6 +52,9 @@ def change_lines(view: ChangeView) -> Iterator[Line]:
             yield from (Styled(f"{word:<10} {line}", style) for line in lines)
         if not view.diff.easier:
             yield Styled("Nothing becomes easier: it needs no waiting time.", Style.GOOD)
+    if view.policy is not None and view.record.status in _OPEN:
+        yield "THE POLICY SAYS"
+        yield from (f"  {sentence}" for sentence in explain_policy(view.policy))
     yield f"SIGNED     by {', '.join(record.approvers) or 'nobody'}"
     if record.refusers:
         yield Styled(f"REFUSED    by {', '.join(record.refusers)}", Style.BAD)

@@ -156,13 +156,21 @@ def _print_failure(code: str, message: str, advice: str, details: Mapping[str, J
         sys.stderr.write(json.dumps(failure, indent=2) + "\n")
     else:
         lines: list[Line] = [Styled(f"error: {message} [{code}]", Style.BAD), advice]
-        lines += [f"  {key}: {_words(value)}" for key, value in details.items() if code != "INTERNAL_BUG"]
+        plain = {key: value for key, value in details.items() if _is_plain(value) and code != "INTERNAL_BUG"}
+        lines += [f"  {key}: {_words(value)}" for key, value in plain.items()]
         print_lines(lines, sys.stderr)
     sys.stderr.flush()
 
 
+def _is_plain(value: JsonValue) -> bool:
+    """Whether a detail can be read in a line: whole decisions and findings are for --json, their words are above."""
+    return not isinstance(value, dict | list) or (
+        isinstance(value, list) and all(isinstance(item, str | int) for item in value)
+    )
+
+
 def _words(value: JsonValue) -> str:
-    """Return a detail for people: plain values as they are, lists of plain values joined, the rest as JSON."""
-    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
+    """Return a plain detail for people: lists joined, everything else as it is."""
+    if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return value if isinstance(value, str) else json.dumps(value)

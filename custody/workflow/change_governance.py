@@ -19,7 +19,9 @@ from custody.people.change import Change, ChangeKind, Payload
 from custody.people.officer import Officer
 from custody.people.statement import Statement
 from custody.policy.diff import PolicyDiff, diff_policies
+from custody.policy.explain import explain_policy
 from custody.policy.load import policy_from_document
+from custody.policy.model import SpendPolicy
 from custody.spend.expiry import format_time
 from custody.workflow.office import Desk, Office
 
@@ -36,6 +38,8 @@ class ChangeView:
     """What is missing in words, and who can give it; empty once its quorums were complete."""
     diff: PolicyDiff | None
     """adopt: what becomes easier and what harder than under the policy in force."""
+    policy: SpendPolicy | None
+    """found, adopt: the policy that it brings."""
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the change with its statement and where it stands."""
@@ -58,11 +62,10 @@ class ChangeView:
             "namespace": self.statement.kind.namespace,
         }
         if self.diff is not None:
-            answer["diff"] = {
-                "easier": [*self.diff.easier],
-                "harder": [*self.diff.harder],
-                "neutral": [*self.diff.neutral],
-            }
+            answer["diff"] = self.diff.to_json()
+        if self.policy is not None:
+            answer["policy"] = self.policy.to_document()
+            answer["policy_says"] = [*explain_policy(self.policy)]
         return answer
 
 
@@ -146,14 +149,16 @@ def view_change(office: Office, record: ChangeRecord) -> ChangeView:
     """Return a change with its statement, what is missing, and what its policy would change."""
     gov, change = office.state.governance, record.change
     open_still = record.status is ChangeStatus.PENDING
+    brings = None if change.payload.policy is None else policy_from_document(change.payload.policy)
     diff = None
-    if change.kind is ChangeKind.ADOPT and gov.policy is not None and record.status is not ChangeStatus.IN_FORCE:
-        diff = diff_policies(gov.policy, policy_from_document(change.payload.policy))
+    if brings is not None and gov.policy is not None and record.status is not ChangeStatus.IN_FORCE:
+        diff = diff_policies(gov.policy, brings)
     return ChangeView(
         record=record,
         statement=change.statement(office.vault.name),
         missing=Electorate.of(gov, change).missing(record.approvers) if open_still else (),
         diff=diff,
+        policy=brings,
     )
 
 

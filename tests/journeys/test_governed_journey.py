@@ -13,9 +13,13 @@ from custody.bitcoin.network import Network
 from custody_hardware.simulator import simulated_key
 from custody_policies.templates import template
 from support.cli import run_json
+from support.databases import Database
 from support.governed_office import GovernedOffice
 from support.rehearsal import stranger
 from support.ssh import SshKeygen
+from support.two_offices import SecondOffice
+
+pytestmark = pytest.mark.postgres
 
 PEOPLE = {
     "dora": ("drafter", "signer"),
@@ -41,16 +45,22 @@ def recovery_descriptor(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory, ssh_keygen: SshKeygen) -> GovernedOffice:
-    """A founded 3-of-5 reserve."""
-    folder = tmp_path_factory.mktemp("governed")
-    made = GovernedOffice(folder / "office", PEOPLE, ssh_keygen, threshold=3, keys=5)
-    made.found(template("central-bank"), folder)
+@pytest.fixture
+def office(tmp_path: Path, database: Database, password_file: Path, ssh_keygen: SshKeygen) -> GovernedOffice:
+    """A founded 3-of-5 reserve whose journal is in a PostgreSQL that two offices share."""
+    made = GovernedOffice(tmp_path / "north", PEOPLE, ssh_keygen, threshold=3, keys=5)
+    made.json(["journal", "move", database.loopback_url().text])
+    made.found(template("central-bank"), tmp_path)
     return made
 
 
-def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice, tmp_path: Path) -> None:
+@pytest.fixture
+def south(office: GovernedOffice, tmp_path: Path) -> Path:
+    """The folder of the other office: bo and audrey sign there. It has no chain and no journal of its own."""
+    return SecondOffice(office, tmp_path / "south").folder
+
+
+def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice, south: Path, tmp_path: Path) -> None:
     # 1. No address is given out before every key's custodian holds the whole descriptor.
     refused = office.error(["address", "next"], exit_code=5)
     assert refused["error"] == "ATTESTATION_MISSING"
@@ -64,7 +74,10 @@ def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice
     assert [one["what"] for one in change["missing"]] == [
         "3 more of 2 administrator and 1 auditor by the rule in force"
     ]
-    assert office.carry(change, "ann", "bo", "audrey")["status"] == "in-force"
+    office.carry(change, "ann")
+    for name in ("bo", "audrey"):
+        change = office.sign_change(name, change, at=south)
+    assert change["status"] == "in-force"
     refused = office.refused("dora", ["proposal", "draft", "--to", "exchange=600btc", "--fee-rate", "5"], exit_code=4)
     assert refused["error"] == "POLICY_DENIED"
     assert "usable from" in refused["message"]
@@ -77,7 +90,7 @@ def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice
     refused = office.refused("dora", sign, exit_code=5)
     assert refused["error"] == "APPROVALS_MISSING"
     office.approve("ann", payment)
-    office.approve("bo", payment)
+    office.approve("bo", payment, at=south)
 
     # 4. An approver is revoked before a device signed: the approval is void.
     revocation = office.as_("ann", ["officer", "revoke", "bo", "--reason", "left the bank"])
@@ -88,7 +101,7 @@ def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice
         "bo", ["proposal", "approve", payment["proposal_id"], "--key", office.key("bo")], exit_code=3
     )
     assert refused["error"] == "APPROVER_NOT_AUTHORISED"
-    office.approve("audrey", payment)
+    office.approve("audrey", payment, at=south)
     refused = office.refused("dora", sign, exit_code=5)
     assert "cy" in str(refused["details"]["decision"]["missing"])
     office.approve("cy", payment)
@@ -142,7 +155,7 @@ def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice
 
     # 9. What was decided can be proved afterwards: the journal verifies, and so does its export alone.
     checkpoint = tmp_path / "checkpoint.json"
-    office.as_("audrey", ["journal", "checkpoint", "--key", office.key("audrey"), "-o", checkpoint])
+    office.as_("audrey", ["journal", "checkpoint", "--key", office.key("audrey"), "-o", checkpoint], at=south)
     assert office.json(["journal", "verify", "--checkpoint", checkpoint])["findings"] == []
     export = tmp_path / "journal.jsonl"
     office.json(["journal", "export", "-o", export])
