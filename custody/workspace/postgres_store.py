@@ -39,7 +39,7 @@ from custody.workspace.postgres_store_connect import (
     translated,
 )
 from custody.workspace.postgres_store_layout import check_schema
-from custody.workspace.postgres_store_rows import HIGHEST_SEQ, LOWEST_SEQ, Cursor, Row, entry_of
+from custody.workspace.postgres_store_rows import HIGHEST_SEQ, LOWEST_SEQ, Cursor, Present, Row, entry_of
 
 _Answer = TypeVar("_Answer")
 
@@ -64,7 +64,7 @@ class PostgresJournal:
         """
         journal = cls(url, journal_id, limits=limits)
         with journal.writing() as cursor:
-            if rows_of.is_there(cursor, journal_id):
+            if rows_of.present(cursor, journal_id).is_there:
                 raise Conflict(
                     Code.FILE_EXISTS,
                     f"the database holds journal `{journal_id}` already",
@@ -75,12 +75,12 @@ class PostgresJournal:
 
     def journal_id(self) -> str:
         """Return the id that every entry of this journal carries, after the database was found to hold it."""
-        self._read(lambda _cursor: None)
+        self._read(lambda _cursor, _present: None)
         return self._journal_id
 
     def head(self) -> tuple[int, str] | None:
         """Return (seq, hash) of the newest entry, None when empty; its own hash is verified, the chain is not."""
-        newest = self._read(self.newest)
+        newest = self._read(lambda _cursor, present: present.newest)
         return None if newest is None else (newest.seq, newest.hash)
 
     def entries(self, start: int = 0) -> Sequence[Entry]:
@@ -123,7 +123,7 @@ class PostgresJournal:
 
     def find_request(self, request_id: str) -> tuple[Entry, ...]:
         """Return the entries of one request: after a lost acknowledgement, what was written after all."""
-        return self._read(lambda cursor: rows_of.of_request(cursor, self._journal_id, request_id))
+        return self._read(lambda cursor, _present: rows_of.of_request(cursor, self._journal_id, request_id))
 
     def append(self, entries: Sequence[Entry], *, expected_head: str | None) -> None:
         """Append all entries or none, if the head's hash still is `expected_head` (None: empty journal).
@@ -138,10 +138,9 @@ class PostgresJournal:
             ValueError: the entries don't follow one another or the expected head.
         """
         with self.writing(settle=entries) as cursor:
-            self.require_open(cursor)
-            newest = self.newest(cursor)
-            require_head(newest, expected_head)
-            require_appendable(entries, newest, self._journal_id)
+            present = self.require_open(cursor)
+            require_head(present.newest, expected_head)
+            require_appendable(entries, present.newest, self._journal_id)
             rows_of.insert(cursor, entries)
 
     @contextmanager
@@ -154,9 +153,8 @@ class PostgresJournal:
             try:
                 begin(connection, Role.WRITER, self._limits)
                 cursor = connection.cursor(binary=True)
-                rows_of.lock(cursor, self._journal_id)
                 check_schema(cursor)
-                _require_durable(cursor)
+                rows_of.lock(cursor, self._journal_id)
                 yield cursor
             except psycopg.Error as error:
                 raise _not_written() if is_cut(error) else error_for(error) from error
@@ -207,25 +205,22 @@ class PostgresJournal:
             check_schema(cursor)
             yield cursor
 
-    def _read(self, question: Callable[[Cursor], _Answer]) -> _Answer:
+    def _read(self, question: Callable[[Cursor, Present], _Answer]) -> _Answer:
         with self.reading() as cursor:
-            self.require_open(cursor)
-            return question(cursor)
+            return question(cursor, self.require_open(cursor))
 
-    def require_open(self, cursor: Cursor) -> None:
+    def require_open(self, cursor: Cursor) -> Present:
         """Demand that the database holds this journal, and that it has not moved to another place."""
-        if not rows_of.is_there(cursor, self._journal_id):
+        present = rows_of.present(cursor, self._journal_id)
+        if not present.is_there:
             raise altered(f"the database holds no journal `{self._journal_id}`", code=Code.JOURNAL_MISSING)
-        if len(rows_of.handovers(cursor, self._journal_id)) % 2:
+        if not present.is_open:
             raise Conflict(
                 Code.JOURNAL_RELOCATED,
                 "the journal was moved from this database to another place, or is on its way",
                 advice="Ask the office that moved it; if that was this one, run the same `custody journal move` again.",
             )
-
-    def newest(self, cursor: Cursor) -> Entry | None:
-        """Return the newest entry, its own hash verified."""
-        return rows_of.newest(cursor, self._journal_id)
+        return present
 
     def _entries_from(self, start: int) -> tuple[Entry | None, Iterator[Entry]]:
         """Return the entry before `start` and those from there on, each verified by itself, not yet linked."""
@@ -241,30 +236,20 @@ class PostgresJournal:
 
     def _rows(self, first: int) -> Iterator[Row]:
         """Yield the rows from `first` up to the newest of the first look, in pieces."""
-        last, piece = self._read(
-            lambda cursor: (
-                rows_of.last_seq(cursor, self._journal_id),
-                rows_of.piece(cursor, self._journal_id, first, HIGHEST_SEQ),
-            )
-        )
+        last = HIGHEST_SEQ
+
+        def look(cursor: Cursor, present: Present) -> tuple[int, list[Row]]:
+            return present.last_seq, rows_of.piece(cursor, self._journal_id, first, last)
+
+        last, piece = self._read(look)
         while piece:
             yield from piece
             first = piece[-1][0] + 1
             if first > last:
                 return
-            piece = self._read(partial(rows_of.piece, journal_id=self._journal_id, first=first, last=last))
+            piece = self._read(look)[1]
         if first <= last:
             raise altered("the database lost entries while it was read")
-
-
-def _require_durable(cursor: Cursor) -> None:
-    row = cursor.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')").fetchone()
-    if row is None or row[0] != "on" or row[1] not in ("on", "remote_apply"):
-        raise Conflict(
-            Code.DATABASE_NOT_DURABLE,
-            "the journal's database doesn't write to disk before it answers (fsync is off)",
-            advice="Let its administrator set fsync on; nothing was written.",
-        )
 
 
 def _not_written() -> Conflict:

@@ -21,7 +21,7 @@ from custody.workspace.appending import require_appendable, require_head
 from custody.workspace.journal_url import JournalUrl
 from custody.workspace.postgres_store import PostgresJournal
 from custody.workspace.postgres_store_connect import Limits, connect, translated
-from custody.workspace.postgres_store_rows import Cursor
+from custody.workspace.postgres_store_rows import Cursor, Present
 from custody.workspace.postgres_store_schema import SCHEMA_SQL
 
 
@@ -37,20 +37,22 @@ class Standing(Enum):
 class TransitJournal(PostgresJournal):
     """A journal that a move may read while it is closed."""
 
-    def require_open(self, cursor: Cursor) -> None:
+    def require_open(self, cursor: Cursor) -> Present:
         """Demand only that the database has it."""
-        if not rows_of.is_there(cursor, self._journal_id):
+        present = rows_of.present(cursor, self._journal_id)
+        if not present.is_there:
             raise altered(f"the database holds no journal `{self._journal_id}`", code=Code.JOURNAL_MISSING)
+        return present
 
     def standing(self, nonce: str) -> Standing:
         """Return what the journal is there, as the move `nonce` sees it."""
         with self.reading() as cursor:
-            if not rows_of.is_there(cursor, self._journal_id):
-                return Standing.ABSENT
-            past = rows_of.handovers(cursor, self._journal_id)
-        if len(past) % 2 == 0:
+            present = rows_of.present(cursor, self._journal_id)
+        if not present.is_there:
+            return Standing.ABSENT
+        if present.is_open:
             return Standing.OPEN
-        return Standing.CLOSED_BY_US if past[-1] == nonce else Standing.CLOSED
+        return Standing.CLOSED_BY_US if present.handovers[-1] == nonce else Standing.CLOSED
 
     def receive(self, entries: Sequence[Entry], nonce: str) -> None:
         """Put the whole journal there, closed, in one transaction; safe to repeat.
@@ -62,11 +64,11 @@ class TransitJournal(PostgresJournal):
             Altered: JOURNAL_FORK, what is there is not the beginning of `entries`.
         """
         with self.writing() as cursor:
-            if not rows_of.is_there(cursor, self._journal_id):
+            present = rows_of.present(cursor, self._journal_id)
+            if not present.is_there:
                 cursor.execute("INSERT INTO custody.journal VALUES (%s)", [self._journal_id])
-            past = rows_of.handovers(cursor, self._journal_id)
             there = rows_of.everything(cursor, self._journal_id)
-            if there and len(past) % 2 == 0:
+            if there and present.is_open:
                 raise Conflict(
                     Code.JOURNAL_RELOCATED,
                     "the database keeps this journal already, open to other offices",
@@ -76,8 +78,8 @@ class TransitJournal(PostgresJournal):
                 raise altered("the journal at the database is not the beginning of this one", code=Code.JOURNAL_FORK)
             tail = entries[len(there) :]
             require_appendable(tail, there[-1] if there else None, self._journal_id)
-            if len(past) % 2 == 1:
-                if not tail and past[-1] == nonce:
+            if not present.is_open:
+                if not tail and present.handovers[-1] == nonce:
                     return
                 self._hand_over(cursor, nonce)
             rows_of.insert(cursor, tail)
@@ -90,8 +92,8 @@ class TransitJournal(PostgresJournal):
             Conflict: JOURNAL_MOVED, JOURNAL_RELOCATED (another move closed it).
         """
         with self.writing() as cursor:
-            super().require_open(cursor)
-            require_head(self.newest(cursor), expected_head)
+            present = super().require_open(cursor)
+            require_head(present.newest, expected_head)
             self._hand_over(cursor, nonce)
 
     def reopen(self, nonce: str) -> None:
@@ -101,19 +103,18 @@ class TransitJournal(PostgresJournal):
             Conflict: JOURNAL_RELOCATED, another move closed it.
         """
         with self.writing() as cursor:
-            past = rows_of.handovers(cursor, self._journal_id)
-            if len(past) % 2 == 0 and past[-1:] == [nonce]:
-                return
-            if len(past) % 2 == 0 or past[-1] != nonce:
+            present = rows_of.present(cursor, self._journal_id)
+            if present.handovers[-1:] != (nonce,):
                 raise Conflict(
                     Code.JOURNAL_RELOCATED,
                     "the database's journal was not closed by this move",
                     advice="Ask the other offices which of them moves it, and where it is.",
                 )
-            self._hand_over(cursor, nonce)
+            if not present.is_open:
+                self._hand_over(cursor, nonce)
 
     def _hand_over(self, cursor: Cursor, nonce: str) -> None:
-        newest = self.newest(cursor)
+        newest = rows_of.present(cursor, self._journal_id).newest
         head = bytes(32) if newest is None else bytes.fromhex(newest.hash)
         cursor.execute(
             "INSERT INTO custody.handover (journal_id, number, nonce, head) "

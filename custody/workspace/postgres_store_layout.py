@@ -20,18 +20,19 @@ from custody.workspace.postgres_store_schema import BODIES, COMMENT, SCHEMA_VERS
 
 _OURS = "'custody_owner', 'custody_reader', 'custody_writer'"
 _CATALOGUE = f"""
-WITH ours AS (SELECT c.* FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'custody'),
+WITH home AS (SELECT * FROM pg_namespace WHERE nspname = 'custody'),
+ours AS (SELECT c.* FROM pg_class c JOIN home ON home.oid = c.relnamespace),
 rights AS (
     SELECT 'schema' AS what, nspowner AS owner, coalesce(nspacl, acldefault('n', nspowner)) AS acl
-    FROM pg_namespace WHERE nspname = 'custody'
+    FROM home
     UNION ALL SELECT relname, relowner, coalesce(relacl, acldefault('r', relowner)) FROM ours WHERE relkind <> 'i'
     UNION ALL SELECT proname, proowner, coalesce(proacl, acldefault('f', proowner))
-    FROM pg_proc WHERE pronamespace = 'custody'::regnamespace
+    FROM pg_proc WHERE pronamespace IN (SELECT oid FROM home)
     UNION ALL SELECT o.relname || '.' || a.attname, o.relowner, a.attacl
     FROM pg_attribute a JOIN ours o ON o.oid = a.attrelid WHERE a.attacl IS NOT NULL
 )
-SELECT concat_ws(' ', 'schema', nspname, 'of', pg_get_userbyid(nspowner)) AS line
-FROM pg_namespace WHERE nspname = 'custody'
+SELECT concat_ws(' ', 'schema', nspname, 'of', pg_get_userbyid(nspowner)) AS line FROM home
+UNION ALL SELECT concat_ws(' ', 'comment', obj_description(oid, 'pg_namespace')) FROM home
 UNION ALL SELECT concat_ws(' ', 'relation', relname, relkind, relpersistence, 'of', pg_get_userbyid(relowner),
     relrowsecurity, relforcerowsecurity, relispartition) FROM ours
 UNION ALL SELECT concat_ws(' ', 'column', o.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
@@ -49,7 +50,7 @@ UNION ALL SELECT concat_ws(' ', 'trigger', t.tgenabled,
 UNION ALL SELECT concat_ws(' ', 'function', p.proname, pg_get_function_arguments(p.oid), l.lanname, p.provolatile,
     p.prosecdef, p.proconfig, 'of', pg_get_userbyid(p.proowner),
     encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'))
-    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace = 'custody'::regnamespace
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace IN (SELECT oid FROM home)
 UNION ALL SELECT concat_ws(' ', 'rule', o.relname, r.rulename) FROM pg_rewrite r JOIN ours o ON o.oid = r.ev_class
 UNION ALL SELECT concat_ws(' ', 'policy', o.relname, y.polname) FROM pg_policy y JOIN ours o ON o.oid = y.polrelid
 UNION ALL SELECT concat_ws(' ', 'child', o.relname, h.inhrelid) FROM pg_inherits h JOIN ours o ON o.oid = h.inhparent
@@ -131,7 +132,7 @@ _EXPECTED_FUNCTIONS = [
     + hashlib.sha256(body.encode()).hexdigest()
     for name, body in BODIES.items()
 ]
-_EXPECTED = sorted([*_EXPECTED_LINES.splitlines(), *_EXPECTED_FUNCTIONS])
+_EXPECTED = sorted([f"comment {COMMENT}{SCHEMA_VERSION}", *_EXPECTED_LINES.splitlines(), *_EXPECTED_FUNCTIONS])
 
 
 def check_schema(cursor: Cursor[TupleRow]) -> None:
@@ -141,20 +142,18 @@ def check_schema(cursor: Cursor[TupleRow]) -> None:
         Altered: JOURNAL_MISSING without our schema, JOURNAL_ALTERED for any difference.
         UpgradeNeeded: ours, but made by a newer version.
     """
-    comment = cursor.execute(
-        "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'custody'"
-    ).fetchone()
-    if comment is None:
+    found = sorted(str(row[0]) for row in cursor.execute(_CATALOGUE.encode()))
+    comments = [line for line in found if line.startswith("comment")]
+    if not comments:
         raise altered("the database holds no journals", code=Code.JOURNAL_MISSING)
-    version = str(comment[0] or "").removeprefix(COMMENT)
+    version = comments[0].removeprefix(f"comment {COMMENT}")
     if version.isdecimal() and int(version) > SCHEMA_VERSION:
         raise UpgradeNeeded(
             Code.UPGRADE_NEEDED,
             f"the database has layout {version[:9]}, this version knows {SCHEMA_VERSION}",
             advice="Use the version of custody that made it, or a newer one.",
         )
-    found = sorted(str(row[0]) for row in cursor.execute(_CATALOGUE.encode()))
-    if version != str(SCHEMA_VERSION) or found != _EXPECTED:
+    if found != _EXPECTED:
         differences = sorted(set(found) ^ set(_EXPECTED))
         raise altered(
             "the tables, triggers or rights of the database are not those that it was made with",

@@ -1,12 +1,15 @@
 """The rows of one journal in PostgreSQL: asked for in pieces, each judged before it counts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from custody.audit.journal import Entry, check_chain
 from custody.audit.journal_fields import altered, is_id, malformed
+from custody.codes import Code
+from custody.errors import Conflict
 
 Cursor = psycopg.Cursor[TupleRow]
 Row = tuple[int, bytes, bytes, bytes]
@@ -27,26 +30,70 @@ SELECT seq, prev, hash, entry FROM (
 """
 
 
+_LOCK = """
+SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)),
+    current_setting('fsync') = 'on' AND current_setting('synchronous_commit') IN ('on', 'remote_apply')
+"""
+_PRESENT = """
+SELECT EXISTS (SELECT FROM custody.journal WHERE journal_id = %s),
+    ARRAY(SELECT nonce FROM custody.handover WHERE journal_id = %s ORDER BY number),
+    newest.seq, newest.prev, newest.hash, newest.entry
+FROM (SELECT) AS always LEFT JOIN LATERAL (
+    SELECT seq, prev, hash, entry FROM custody.entry WHERE journal_id = %s ORDER BY seq DESC LIMIT 1
+) AS newest ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A journal at one moment, as its database has it."""
+
+    journal_id: str
+    is_there: bool
+    """Moved away or not."""
+    handovers: tuple[str, ...]
+    """Nonces of the moves from (1st, 3rd, …) and to (2nd, …) this database."""
+    newest_row: Row | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the journal is kept here, and not moved to another place."""
+        return len(self.handovers) % 2 == 0
+
+    @property
+    def last_seq(self) -> int:
+        """Highest position in the table, one below the lowest possible where it is empty."""
+        return LOWEST_SEQ - 1 if self.newest_row is None else self.newest_row[0]
+
+    @property
+    def newest(self) -> Entry | None:
+        """The newest entry, verified by itself."""
+        return None if self.newest_row is None else entry_of(self.newest_row, self.journal_id)
+
+
 def lock(cursor: Cursor, journal_id: str) -> None:
-    """Wait until no other transaction writes to this journal; the lock goes with the transaction."""
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [journal_id])
+    """Wait until no other transaction writes to this journal; the lock goes with the transaction.
+
+    Raises:
+        Conflict: DATABASE_NOT_DURABLE, a commit would be answered before it is on disk.
+    """
+    row = cursor.execute(_LOCK, [journal_id]).fetchone()
+    if row is None or row[1] is not True:
+        raise Conflict(
+            Code.DATABASE_NOT_DURABLE,
+            "the journal's database doesn't write to disk before it answers (fsync is off)",
+            advice="Let its administrator set fsync on; nothing was written.",
+        )
 
 
-def is_there(cursor: Cursor, journal_id: str) -> bool:
-    """Whether the database holds a journal of this id, moved away or not."""
-    return cursor.execute("SELECT 1 FROM custody.journal WHERE journal_id = %s", [journal_id]).fetchone() is not None
-
-
-def handovers(cursor: Cursor, journal_id: str) -> list[str]:
-    """Return the nonces of the moves from (1st, 3rd, …) and to (2nd, …) this database."""
-    rows = cursor.execute("SELECT nonce FROM custody.handover WHERE journal_id = %s ORDER BY number", [journal_id])
-    return [str(row[0]) for row in rows]
-
-
-def last_seq(cursor: Cursor, journal_id: str) -> int:
-    """Return the highest position in the journal, one below the lowest possible where it is empty."""
-    row = cursor.execute("SELECT max(seq) FROM custody.entry WHERE journal_id = %s", [journal_id]).fetchone()
-    return row[0] if row is not None and isinstance(row[0], int) else LOWEST_SEQ - 1
+def present(cursor: Cursor, journal_id: str) -> Present:
+    """Return what the database says of the journal now."""
+    row = cursor.execute(_PRESENT, [journal_id] * 3).fetchone()
+    if row is None:
+        raise altered("the database does not answer a question that always has an answer")
+    is_there, nonces, *newest = row
+    newest_row = None if newest[0] is None else _checked([tuple(newest)])[0]
+    return Present(journal_id, is_there is True, tuple(str(nonce) for nonce in nonces), newest_row)
 
 
 def piece(cursor: Cursor, journal_id: str, first: int, last: int) -> list[Row]:
@@ -65,13 +112,6 @@ def everything(cursor: Cursor, journal_id: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def newest(cursor: Cursor, journal_id: str) -> Entry | None:
-    """Return the newest entry, its own hash verified."""
-    last = last_seq(cursor, journal_id)
-    rows = piece(cursor, journal_id, last, last) if last >= LOWEST_SEQ else []
-    return entry_of(rows[0], journal_id) if rows else None
-
-
 def of_request(cursor: Cursor, journal_id: str, request_id: str, start: int = LOWEST_SEQ) -> tuple[Entry, ...]:
     """Return the entries of one request from `start` on."""
     if not is_id(request_id):
@@ -88,10 +128,14 @@ def of_request(cursor: Cursor, journal_id: str, request_id: str, start: int = LO
 
 def insert(cursor: Cursor, entries: Sequence[Entry]) -> None:
     """Insert entries as they are; the tables demand that they follow."""
-    cursor.executemany(
-        "INSERT INTO custody.entry (journal_id, seq, prev, hash, entry) VALUES (%s, %b, %b, %b, %b)",
-        [(one.journal_id, one.seq, bytes.fromhex(one.prev), bytes.fromhex(one.hash), one.canonical) for one in entries],
-    )
+    statement = b"INSERT INTO custody.entry (journal_id, seq, prev, hash, entry) VALUES (%s, %b, %b, %b, %b)"
+    rows = [
+        (one.journal_id, one.seq, bytes.fromhex(one.prev), bytes.fromhex(one.hash), one.canonical) for one in entries
+    ]
+    if len(rows) == 1:
+        cursor.execute(statement, rows[0])
+    elif rows:
+        cursor.executemany(statement, rows)
 
 
 def entry_of(row: Row, journal_id: str) -> Entry:
@@ -103,7 +147,7 @@ def entry_of(row: Row, journal_id: str) -> Entry:
     return entry
 
 
-def _checked(rows: Cursor) -> list[Row]:
+def _checked(rows: Iterable[TupleRow]) -> list[Row]:
     checked: list[Row] = []
     for seq, prev, entry_hash, stored in rows:
         if type(seq) is not int or any(type(value) is not bytes for value in (prev, entry_hash, stored)):
