@@ -11,6 +11,7 @@ from custody.codes import Code
 from custody.policy.decision import Decision, Effect, Gate, Reason
 from custody.policy.evaluate import evaluate
 from custody.vault.vault import Vault
+from custody.workflow.governance import time_ahead
 from custody.workflow.time_zones import time_zone
 
 NO_POLICY = str(Code.NO_POLICY_ADOPTED)
@@ -26,6 +27,9 @@ def decision_on(state: State, vault: Vault, record: ProposalRecord, gate: Gate) 
         return WITHOUT_POLICY
     if record.proposal.policy_digest != policy.digest:
         return Decision((_outdated(state.governance, record),))
+    behind = () if state.tip is None else time_ahead(state.governance, state.tip.median_time_past)
+    if behind:
+        return Decision((Reason("chain.time", Effect.FORBID, behind[0]),))
     request, history = request_of(state, vault, record), history_of(state, record)
     return evaluate(policy, request, history, gate, zone=time_zone(policy.time_zone))
 

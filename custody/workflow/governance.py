@@ -13,6 +13,9 @@ from custody.spend.draft import DraftRequest
 from custody.spend.expiry import DEFAULT_LIFETIME_S, format_time
 from custody.spend.proposal import ProposalKind
 
+TIME_TOLERANCE_S = 7_200
+"""A reorganization takes the median time past back by some blocks, never by hours."""
+
 
 def require_governed_or_waived(state: State, network: Network) -> None:
     """Refuse on main until a policy is adopted, unless the adoption says `--ungoverned`.
@@ -69,3 +72,18 @@ def default_expiry(state: State, kind: ProposalKind, path: str | None, now: int)
     section = None if policy is None else section_for(policy, kind, path)
     life = DEFAULT_LIFETIME_S if section is None else min(DEFAULT_LIFETIME_S, section.transaction.expiry)
     return format_time(now + life)
+
+
+def time_ahead(gov: GovernanceState, median_time_past: int) -> tuple[str, ...]:
+    """Return why a view of the chain can't be relied on: the journal claims a later time than it shows.
+
+    Waiting times and expiry go by the highest time that any entry saw, and whoever can append could
+    write a false one. A node of one's own that is hours behind it is behind, or the entry is false.
+    """
+    ahead = gov.time - median_time_past
+    if not gov.is_founded or ahead <= TIME_TOLERANCE_S:
+        return ()
+    return (
+        f"an entry of the journal saw the chain's time {format_time(gov.time)}, and this view only "
+        f"{format_time(median_time_past)}: the node is behind, or somebody wrote a false time",
+    )

@@ -18,6 +18,7 @@ from custody.codes import Code
 from custody.errors import ChainUnavailable
 from custody.ports import ChainBackend, Progress, Tip, WatchedScript, WatchRequest, WatchResult
 from custody.vault.vault import Vault
+from custody.workflow.governance import time_ahead
 from custody.workflow.observation import (
     Changes,
     Completeness,
@@ -70,7 +71,7 @@ def sync_coins(desk: Desk, backend: ChainBackend, *, full: bool, progress: Progr
         difference = _difference(desk.vault, backend, views, scripts, seen.tip, scan=scan, progress=progress)
         if difference is None:
             continue
-        incomplete = (*seen.incomplete, *difference)
+        incomplete = (*seen.incomplete, *difference, *time_ahead(desk.state.governance, seen.tip.median_time_past))
         if _is_news(desk.state, seen.tip, changes, incomplete, scan=scan):
             desk.record(_events(seen.tip, changes, incomplete, scripts, scanned=scan))
         return SyncOutcome(seen.tip, len(changes.transactions), changes.vanished_blocks, incomplete, scan)
