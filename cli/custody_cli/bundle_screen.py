@@ -82,6 +82,6 @@ def _governance_lines(answer: BundleReview) -> Iterator[Line]:
     contradicted = any(one.where == "pin" and one.severity is Severity.REFUSE for one in answer.review.findings)
     trust = "NOT PINNED" if contradicted else "pinned"
     head = f"statement {gov.head.number} ({gov.head.digest[:_SHOWN]})"
-    text = f"{'GOVERNANCE':<{_LABEL}}{head}, founding {gov.founding[:_SHOWN]}, {trust}"
+    text = f"{'GOVERNANCE':<{_LABEL}}{trust}: {head}, founding {gov.founding[:_SHOWN]}"
     for line in wrapped(text, indent=_LABEL):
         yield Styled(line, Style.BAD if contradicted else Style.GOOD)

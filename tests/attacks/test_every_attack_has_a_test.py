@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-DRIVERS = {"support.cli", "support.review_cases", "support.rehearsal", "support.node_office"}
-DOORS = {"run", "run_json", "run_review", "assert_refused", "assert_warned", "Rehearsal", "NodeOffice"}
+DRIVERS = {"support.cli", "support.review_cases", "support.rehearsal", "support.node_office", "support.bundles"}
+DOORS = {"run", "run_json", "run_review", "assert_refused", "assert_warned", "Rehearsal", "NodeOffice", "Signer"}
 """What runs a command, of the modules above."""
 
 SETUP = [*range(10, 20), 78, 86, 122]
@@ -15,7 +15,8 @@ OUTPUTS = [*range(20, 29), 36, 45, 97]
 INPUTS = [30, 31, 32, 33, 34, 35, 40, 41, 42, 43, 44, 46, 47, 48]
 SIGNATURES = [*range(50, 61), 62, 66, 68, 119]
 FILES_AND_JOURNAL = [70, 71, 90, 91, 92, 94, 100, 101, 103, 104]
-REQUIRED = {*SETUP, *OUTPUTS, *INPUTS, *SIGNATURES, *FILES_AND_JOURNAL}
+GOVERNANCE = [61, 63, 102, 120]
+REQUIRED = {*SETUP, *OUTPUTS, *INPUTS, *SIGNATURES, *FILES_AND_JOURNAL, *GOVERNANCE}
 
 Function = ast.FunctionDef
 
