@@ -76,7 +76,7 @@ def _section_rulings(question: Question) -> Iterator[Ruling]:
             return _absent(question) if policy.bump is None else _bump_rulings(question, policy.bump)
         case ProposalKind.CANCEL:
             return _absent(question) if policy.cancel is None else _cancel_rulings(question, policy.cancel)
-        case ProposalKind.EMERGENCY:
+        case _:
             path = _path_of(question)
             return _absent(question) if path is None else _emergency_rulings(question, path)
 

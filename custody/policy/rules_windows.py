@@ -64,12 +64,12 @@ class _Window:
     def used_by_own_group(self, moment: int) -> int:
         """Return the request's own group at its largest, the request included."""
         request = self.question.request
-        counted = (
+        counted = [
             one.amount
             for one in self.question.history.spends
             if one.group == request.group and self._counts(one.ended, moment)
-        )
-        return max(request.amount, *counted, 0)
+        ]
+        return max([request.amount, *counted])
 
     def counted(self, moment: int) -> tuple[int, int]:
         """Return how many other groups and how many outflows count."""

@@ -19,5 +19,5 @@ def section_for(policy: SpendPolicy, kind: ProposalKind, path: str | None) -> Se
             return policy.bump
         case ProposalKind.CANCEL:
             return policy.cancel
-        case ProposalKind.EMERGENCY:
+        case _:
             return policy.path_named(path or "")
