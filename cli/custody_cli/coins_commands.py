@@ -13,15 +13,18 @@ from custody import atomic
 from custody.bitcoin.amount import format_btc
 from custody.codes import Code
 from custody.errors import JsonValue, UsageError
+from custody.people.change import ChangeKind, Payload
 from custody.spend.labels import MAX_LINE_BYTES
 from custody.workflow.accept_coins import accept_coins, accept_prior_history
+from custody.workflow.change_governance import propose_change
 from custody.workflow.export_snapshot import export_snapshot
-from custody.workflow.freeze_coins import freeze_coins, unfreeze_coins
+from custody.workflow.freeze_coins import freeze_coins, frozen_of, unfreeze_coins
 from custody.workflow.label_coins import export_labels, import_labels, label_thing
 from custody.workflow.list_coins import list_coins
-from custody.workflow.office import editing, open_office
+from custody.workflow.office import Desk, decide_again, editing, open_office
 from custody.workflow.sync_coins import SyncOutcome, sync_coins
 from custody_cli.chain_access import opened_chain
+from custody_cli.change_screen import change_answer
 from custody_cli.coins_screen import coin_list_lines, incomplete_lines
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
@@ -126,10 +129,17 @@ def freeze(session: Session, outpoints: tuple[str, ...], reason: str | None) -> 
 @_reason
 @click.pass_obj
 def unfreeze(session: Session, outpoints: tuple[str, ...], reason: str | None) -> Answer:
-    """Give frozen coins free again."""
-    with editing(workspace_of(session), surroundings_of(session)) as desk:
-        done = [str(one) for one in unfreeze_coins(desk, outpoints_of(outpoints), reason=reason)]
-    return Answer({"unfrozen": [*done]}, lambda: [f"free again: {one}" for one in done])
+    """Give frozen coins free again. Under a policy this proposes it, and officers sign the change."""
+    named = outpoints_of(outpoints)
+
+    def step(desk: Desk) -> Answer:
+        if desk.state.governance.is_founded:
+            payload = Payload(outpoints=frozen_of(desk, named))
+            return change_answer(propose_change(desk, ChangeKind.UNFREEZE, payload, reason=reason))
+        done = [str(one) for one in unfreeze_coins(desk, named, reason=reason)]
+        return Answer({"unfrozen": [*done]}, lambda: [f"free again: {one}" for one in done])
+
+    return decide_again(workspace_of(session), surroundings_of(session), step)
 
 
 @coins.command(

@@ -19,24 +19,36 @@ def freeze_coins(desk: Desk, outpoints: Sequence[OutPoint], *, reason: str | Non
     """
     require_unspent(desk.state, outpoints)
     fresh = tuple(one for one in dict.fromkeys(outpoints) if one not in desk.state.frozen)
-    _record(desk, "coins_frozen", fresh, reason, "frozen already")
+    if not fresh:
+        raise _nothing("frozen already")
+    desk.record([("coins_frozen", {"outpoints": [str(one) for one in fresh], "reason": reason})])
     return fresh
 
 
 def unfreeze_coins(desk: Desk, outpoints: Sequence[OutPoint], *, reason: str | None) -> tuple[OutPoint, ...]:
-    """Give frozen coins free and return them.
+    """Give frozen coins free and return them; a founded vault does it by a signed change instead.
 
     Raises:
         Conflict: NOTHING_TO_DO.
     """
-    held = tuple(one for one in dict.fromkeys(outpoints) if one in desk.state.frozen)
-    _record(desk, "coins_unfrozen", held, reason, "not frozen")
+    held = frozen_of(desk, outpoints)
+    desk.record([("coins_unfrozen", {"outpoints": [str(one) for one in held], "reason": reason})])
     return held
 
 
-def _record(desk: Desk, kind: str, outpoints: tuple[OutPoint, ...], reason: str | None, already: str) -> None:
-    if not outpoints:
-        raise Conflict(
-            Code.NOTHING_TO_DO, f"every coin named is {already}", advice="Look at them with `custody coins list`."
-        )
-    desk.record([(kind, {"outpoints": [str(one) for one in outpoints], "reason": reason})])
+def frozen_of(desk: Desk, outpoints: Sequence[OutPoint]) -> tuple[OutPoint, ...]:
+    """Return those of the coins that are frozen, each once.
+
+    Raises:
+        Conflict: NOTHING_TO_DO when none of them is.
+    """
+    held = tuple(one for one in dict.fromkeys(outpoints) if one in desk.state.frozen)
+    if not held:
+        raise _nothing("not frozen")
+    return held
+
+
+def _nothing(already: str) -> Conflict:
+    return Conflict(
+        Code.NOTHING_TO_DO, f"every coin named is {already}", advice="Look at them with `custody coins list`."
+    )
