@@ -51,6 +51,11 @@ vectors: venv
 fuzz: venv
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/properties --hypothesis-profile=fuzz
 
+# Breaks one thing at a time in a room and lists what its tests don't notice; docs/ARCHITECTURE.md has the last list.
+ROOM ?= custody/policy
+mutants: venv
+	$(BIN)/python tests/bench/mutants.py $(ROOM)
+
 # A folder that installs the command on a machine without a network:
 #   python3 -m pip install --no-index --find-links wheels reserve-custody
 wheels: venv
