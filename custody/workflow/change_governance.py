@@ -101,10 +101,11 @@ def propose_change(desk: Desk, kind: ChangeKind, payload: Payload, *, reason: st
     """Propose a change on the newest governance statement.
 
     Raises:
-        Conflict: GOVERNANCE_REFUSED, it makes no sense now. CheckFailed: POLICY_VERSION_OLD.
+        Conflict: NOT_FOUNDED, or GOVERNANCE_REFUSED where it makes no sense now. CheckFailed: POLICY_VERSION_OLD.
         InvalidInput: OFFICER_UNKNOWN, what it holds is refused.
     """
     gov = desk.state.governance
+    _require_stage(gov, kind)
     change = Change(
         vault_id=desk.vault.vault_id,
         network=desk.vault.network,
@@ -230,6 +231,22 @@ def require_officer(gov: GovernanceState, name: str) -> Officer:
     if officer is None:
         raise _unknown_officer(name)
     return officer
+
+
+def _require_stage(gov: GovernanceState, kind: ChangeKind) -> None:
+    """Refuse a second founding, and every other change before the first."""
+    if kind is ChangeKind.FOUND and gov.is_founded:
+        raise Conflict(
+            Code.GOVERNANCE_REFUSED,
+            "the vault is founded already",
+            advice="Change officers and policy by the rule in force; see `custody change --help`.",
+        )
+    if kind is not ChangeKind.FOUND and not gov.is_founded:
+        raise Conflict(
+            Code.NOT_FOUNDED,
+            "no officers and no policy are in force",
+            advice="Name the founders with `custody officer add`, then found the vault with `custody vault found`.",
+        )
 
 
 def _require_sense(gov: GovernanceState, change: Change) -> None:
