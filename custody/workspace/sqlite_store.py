@@ -242,12 +242,14 @@ def _check_files(path: Path) -> None:
         raise
     for suffix in _SIDE_FILES:
         side = path.with_name(path.name + suffix)
-        if not os.path.lexists(side):
-            continue
+        try:
+            mode = side.lstat().st_mode
+        except FileNotFoundError:
+            continue  # it may go at any moment: another process ends its append
         if suffix != "-journal":
             # SQLite would read pages from it, whatever the header says.
             raise altered(f"`{side}` stands beside the journal, which never makes one")
-        if not stat.S_ISREG(side.lstat().st_mode):
+        if not stat.S_ISREG(mode):
             raise altered(f"`{side}` is not a plain file")
 
 

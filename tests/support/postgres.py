@@ -153,9 +153,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def _identity(programs: Path) -> dict[str, object]:
     """Return how the programs are run: as nobody where we are root, with the libraries unpacked beside them."""
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "LC_ALL": "C", "TZ": "UTC"}
-    unpacked = ROOT / ".postgres" / "lib"
-    if programs.is_relative_to(ROOT / ".postgres") and unpacked.exists():
-        environment["LD_LIBRARY_PATH"] = str(unpacked.resolve())
+    unpacked = (ROOT / ".postgres").resolve()
+    if programs.is_relative_to(unpacked):
+        environment["LD_LIBRARY_PATH"] = str(unpacked / "lib")
     if os.geteuid() == 0:
         return {"env": environment, "user": _NOBODY, "group": _NOBODY, "extra_groups": []}
     return {"env": environment}

@@ -265,3 +265,25 @@ def test_threads_of_one_process_do_not_break_each_others_locks(tmp_path):
         thread.join()
     assert [entry.seq for entry in journal.entries()] == list(range(60))
     assert set(moved) <= {Code.JOURNAL_MOVED}
+
+
+COME_AND_GO = """
+import sys
+from pathlib import Path
+side = Path(sys.argv[1])
+while True:
+    side.touch()
+    side.unlink()
+"""
+
+
+def test_a_side_file_that_vanishes_while_it_is_looked_at_is_no_fault(tmp_path):
+    journal = make_journal(tmp_path, 1)
+    head = journal.head()
+    # As another process's append has it; an empty side file is not hot, so SQLite lets it be.
+    other = subprocess.Popen([sys.executable, "-c", COME_AND_GO, f"{journal.path}-journal"])
+    try:
+        assert {journal.head() for _ in range(2_000)} == {head}
+    finally:
+        other.kill()
+        other.wait()
