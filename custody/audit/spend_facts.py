@@ -124,12 +124,15 @@ def _payee(gov: GovernanceState, vault: Vault, address: str, value: Sats) -> Pay
 
 def _own_outputs(state: State, record: ProposalRecord, own: list[tuple[bytes, str, Sats]]) -> tuple[OwnOutputFact, ...]:
     known = known_outputs(state)
-    spent = {one.outpoint for seen in state.transactions.values() for one in seen.inputs}
-    spent |= set(record.proposal.inputs)
+    inputs = set(record.proposal.inputs)
+    spent = {one.outpoint for seen in state.transactions.values() for one in seen.inputs} | inputs
     facts = []
     for script, address, value in own:
         there = [(outpoint, one) for outpoint, one in known.items() if one.script_pubkey == script]
-        elsewhere = [(outpoint, one) for outpoint, one in there if outpoint.txid != record.final_txid]
+        # This transaction itself, and what it replaces, pay the address no second time: one of them confirms.
+        elsewhere = [
+            (outpoint, one) for outpoint, one in there if not inputs & {took.outpoint for took in one.made_by.inputs}
+        ]
         lies = sum(one.value for outpoint, one in elsewhere if outpoint not in spent)
         comes = sum(other for other_script, _address, other in own if other_script == script)
         facts.append(OwnOutputFact(address, value, was_used=bool(elsewhere), balance_after=sats(lies + comes)))
