@@ -209,6 +209,7 @@ _REASONS = {
 """By SQLSTATE or its beginning."""
 
 _SAYINGS = {
+    "root certificate file": "the certificates to trust are missing (sslrootcert)",
     "timeout expired": "it doesn't answer in time",
     "Connection refused": "nothing listens there",
     "could not translate host name": "its host name is unknown",
@@ -217,16 +218,15 @@ _SAYINGS = {
     "password authentication failed": "it refuses the login",
     "no password supplied": "it asks for a password, and none is at hand (PGPASSFILE)",
     "no pg_hba.conf entry": "it doesn't let this login in from here",
-    "does not exist": "it has no such database or login",
     "certificate verify failed": "its certificate is not trusted",
     "does not match host name": "its certificate is for another host",
     "does not support SSL": "it doesn't speak TLS",
-    "root certificate file": "the certificates to trust are missing (sslrootcert)",
     "definition of service": "the service named in the URL is not defined",
     "too many clients": "it has no connection left",
     "starting up": "it is starting or stopping",
+    "does not exist": "it has no such database or login",
 }
-"""By a piece of the library's or the server's English text, which has no SQLSTATE while connecting."""
+"""By a piece of the English text, which has no SQLSTATE while connecting. The first counts."""
 
 
 def _unavailable(why: str, state: str | None) -> Conflict:

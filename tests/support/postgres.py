@@ -16,15 +16,22 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).parents[2]
 SUPERUSER = "postgres"
 PASSWORD = "only for tests on loopback"
+CERTIFICATE = "server.crt"
 _NOBODY = 65_534
 _START_TIMEOUT_S = 60
 _NUMBERS = count(1)
@@ -103,6 +110,7 @@ def start(programs: Path, folder: Path) -> Server:
     if os.geteuid() == 0:
         os.chown(folder, _NOBODY, _NOBODY)
     (folder / "password").write_text(PASSWORD)
+    _write_certificate(folder)
     data = folder / "data"
     initialise = [programs / "initdb", "-D", data, "-U", SUPERUSER, f"--pwfile={folder / 'password'}", "--no-sync"]
     initialise += ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C"]
@@ -119,6 +127,9 @@ def restart(programs: Path, folder: Path, port: int) -> Server:
         "unix_socket_directories": str(folder),
         "shared_buffers": "16MB",
         "max_connections": "60",
+        "ssl": "on",
+        "ssl_cert_file": str(folder / CERTIFICATE),
+        "ssl_key_file": str(folder / "server.key"),
     }
     command = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
     command += [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
@@ -138,6 +149,27 @@ def restart(programs: Path, folder: Path, port: int) -> Server:
             time.sleep(0.05)
         else:
             return server
+
+
+def _write_certificate(folder: Path) -> None:
+    """Write a certificate for `localhost` that signs itself, and its key, as the server wants them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / CERTIFICATE).write_bytes(certificate.public_bytes(Encoding.PEM))
+    secret = folder / "server.key"
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    secret.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(secret, _NOBODY, _NOBODY)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

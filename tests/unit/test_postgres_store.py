@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from custody.workspace.journal_url import JournalUrl
 from custody.workspace.postgres_store import PostgresJournal
 from support.databases import QUICK, Database
 from support.journals import JOURNAL_ID, make_chain, make_entry
+from support.postgres import CERTIFICATE, PASSWORD
 
 pytestmark = pytest.mark.postgres
 
@@ -485,7 +487,7 @@ def test_an_absent_server_is_a_conflict_that_says_why(url: str, words: str) -> N
     assert url not in caught.value.message
 
 
-def test_errors_repeat_neither_login_nor_password(database: Database, password_file) -> None:
+def test_errors_repeat_neither_login_nor_password(database: Database, password_file: Path) -> None:
     database.journal(0)
     url = database.loopback_url()
     PostgresJournal(url, JOURNAL_ID).entries()
@@ -497,12 +499,36 @@ def test_errors_repeat_neither_login_nor_password(database: Database, password_f
     assert not [word for word in ("hunter2", database.login, database.name, "127.0.0.1") if word in said]
 
 
-def test_tls_that_was_asked_for_is_not_given_up(database: Database, password_file) -> None:
-    database.journal(0)
-    text = database.loopback_url().text.replace("sslmode=disable", "sslmode=verify-full")
+def tls_url(database: Database, host: str, mode: str, *, trusted: bool) -> JournalUrl:
+    text = database.loopback_url().text.replace("127.0.0.1", host).replace("sslmode=disable", f"sslmode={mode}")
+    root = database.server.folder / CERTIFICATE if trusted else "/nowhere/root.crt"
+    return JournalUrl.parse(f"{text}&sslrootcert={root}" if mode.startswith("verify") else text)
+
+
+@pytest.mark.parametrize(
+    ("host", "mode", "trusted", "words"),
+    [
+        ("localhost", "verify-full", True, None),
+        ("127.0.0.1", "verify-ca", True, None),
+        ("127.0.0.1", "require", False, None),
+        ("127.0.0.1", "verify-full", True, "for another host"),
+        ("localhost", "verify-full", False, "certificates to trust are missing"),
+    ],
+)
+def test_tls_is_what_the_url_says(
+    database: Database, password_file: Path, host: str, mode: str, trusted: bool, words: str | None
+) -> None:
+    database.journal(1)
+    password_file.write_text(f"*:*:*:*:{PASSWORD}\n")
+    journal = PostgresJournal(tls_url(database, host, mode, trusted=trusted), JOURNAL_ID, limits=QUICK)
+    if words is None:
+        with journal.reading() as cursor:
+            assert cursor.connection.pgconn.ssl_in_use
+        return
     with pytest.raises(Conflict) as caught:
-        PostgresJournal(JournalUrl.parse(text), JOURNAL_ID).entries()
+        journal.entries()
     assert caught.value.code is Code.DATABASE_UNAVAILABLE
+    assert words in caught.value.message
 
 
 def test_threads_of_one_process_make_one_chain(database: Database) -> None:
