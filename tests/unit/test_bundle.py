@@ -159,6 +159,11 @@ SPOILED: dict[str, Callable[[Any], object]] = {
     "an address twice": lambda document: document["claims"]["own_addresses"].append(
         document["claims"]["own_addresses"][0]
     ),
+    "an entry that saw a later time": lambda document: document["governance"][0]["entry"].update(
+        tip={"height": 1, "hash": "0" * 64, "median_time_past": 2**32 - 1}
+    ),
+    "too many entries": lambda document: document.update(statements=document["statements"][:1] * 20_001),
+    "a PSBT in another base64": lambda document: document.update(psbt=document["psbt"].rstrip("=") + "===="),
     "an entry that can't be": lambda document: document["governance"][0]["entry"].update(seq=-1),
     "a change that is none": lambda document: document["governance"][0]["entry"]["body"].update(change={}),
     "a vault that is none": lambda document: document["vault"].update(threshold=9),
@@ -342,6 +347,40 @@ def test_a_bump_brings_what_it_replaces(signer: Signer) -> None:
         document["replaced"] = []
 
     assert signer.review(edited(bundle, forget)).exit_code == 6
+
+
+def test_a_proposal_of_another_vault_is_refused(signer: Signer) -> None:
+    ledger = founded()
+    bundle = bundle_of(ledger, approved(ledger))
+    signer.trust(pin_of(bundle))
+    other = replace(bundle, proposal=replace(bundle.proposal, vault_id="11" * 32))
+    assert signer.refused(other) >= {"BUNDLE_MISMATCH", "APPROVALS_MISSING"}
+
+
+def test_an_entry_that_a_checkpoint_counted_can_not_be_another(signer: Signer) -> None:
+    """Nothing of it is signed but the head: whoever edits an unsigned field of that very entry is found."""
+    ledger = founded()
+    last = max(one.seq for one in ledger.entries if one.kind == "change_signed")
+    checkpoint(ledger, "audrey", length=last + 1)
+    bundle = bundle_of(ledger, approved(ledger))
+    signer.trust(pin_of(bundle))
+    assert signer.review(bundle).exit_code == 0
+
+    def rename(document: Any) -> None:
+        next(one for one in document["governance"] if one["entry"]["seq"] == last)["entry"]["actor"] = "somebody"
+
+    assert signer.refused(edited(bundle, rename)) == {"JOURNAL_FORK"}
+
+
+def test_a_payment_drafted_under_an_older_policy_is_denied(signer: Signer) -> None:
+    ledger = founded()
+    proposal_id = approved(ledger)
+    stricter = Payload(policy=load_policy(policy_text(2, day="500btc")).to_document())
+    ledger.carry(ChangeKind.ADOPT, stricter, "ann", "bo")
+    bundle = bundle_of(ledger, proposal_id)
+    signer.trust(pin_of(bundle))
+    assert signer.refused(bundle) == {"POLICY_DENIED"}
+    assert "under another policy" in str(signer.review(bundle).json["decision"]["reasons"])
 
 
 def test_an_allowlisted_payee_is_found_by_derivation(signer: Signer) -> None:
