@@ -40,7 +40,7 @@ NOUNS = {
     "psbt": LazyCommand("custody_cli.psbt_commands:psbt", "Review a PSBT or bundle; combine, convert. No workspace."),
     "pin": LazyCommand("custody_cli.pin_commands:pin", "A signer's own pin: whose officers and policy count."),
     "regtest": LazyCommand("custody_cli.regtest_commands:regtest", "The embedded practice chain: mine blocks."),
-    "journal": LazyCommand("custody_cli.journal_commands:journal", "The journal: show, verify, export."),
+    "journal": LazyCommand("custody_cli.journal_commands:journal", "The journal: show, verify, export, move."),
 }
 """Every noun by name: where it lives and what the root's help says of it. An absent module's noun is not shown."""
 
