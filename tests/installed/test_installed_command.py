@@ -46,3 +46,17 @@ def test_the_demo_runs_from_the_wheel(tmp_path: Path) -> None:
     result = run("demo", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "refused" in result.stdout
+
+
+def test_the_wheel_holds_the_sql_of_a_journals_database(tmp_path: Path) -> None:
+    result = run("journal", "schema", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "CREATE TABLE custody.entry" in result.stdout
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the demo needs libbitcoinkernel, which has no wheel for 3.14")
+def test_the_wheel_brings_what_talks_to_a_database(tmp_path: Path) -> None:
+    assert run("demo", "--keep", "practice", cwd=tmp_path).returncode == 0
+    url = "postgresql://127.0.0.1:9/reserve"
+    result = run("--vault", "practice", "journal", "move", url, "--json", cwd=tmp_path)
+    assert (result.returncode, json.loads(result.stderr)["error"]) == (7, "DATABASE_UNAVAILABLE")
