@@ -15,8 +15,11 @@ from custody.workspace.postgres_store_schema import SCHEMA_SQL
 from support.journals import JOURNAL_ID, make_chain
 from support.postgres import PASSWORD, Server
 
-QUICK = Limits(connect_s=2, lock_ms=1_500, statement_ms=20_000, idle_ms=1_000, retries_ms=(0, 50, 100))
-"""So short that a test may wait for them."""
+QUICK = Limits(retries_ms=(0, 50, 100))
+"""Gives up soon where nobody answers, and is as patient as ever with a busy machine."""
+
+IMPATIENT = Limits(lock_ms=500, idle_ms=700, retries_ms=(0, 50, 100))
+"""So short that a test may wait for it."""
 
 
 @dataclass(frozen=True)
