@@ -92,6 +92,8 @@ def decision_lines(view: ProposalView) -> Iterator[Line]:
     drafter = view.record.proposed_by
     yield f"DRAFT  {'signed by ' + drafter if drafter else 'not signed by its drafter yet'}"
     yield f"AGREED {', '.join(view.approved_by) or 'nobody'}"
+    if view.void_approvals:
+        yield Styled(f"VOID   the approval of {', '.join(view.void_approvals)}, revoked since", Style.CARE)
     for reason in decision.forbidding:
         yield Styled(f"POLICY no: {reason.words}", Style.BAD)
     for one in decision.missing:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
-from custody.audit.spend_facts import valid_approvals
+from custody.audit.spend_facts import valid_approvals, void_approvals
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.transaction import Transaction
 from custody.errors import Finding, JsonValue
@@ -27,6 +27,8 @@ class ProposalView:
     """What the policy says to the step that comes next."""
     approved_by: tuple[str, ...] = ()
     """Officers whose approvals hold now."""
+    void_approvals: tuple[str, ...] = ()
+    """Officers who approved and were revoked before a device had signed."""
 
     @property
     def proposal_id(self) -> str:
@@ -67,6 +69,7 @@ class ProposalView:
             "fee_rate_sat_vb": reviewed["fee_rate_sat_vb"],
             "decision": self.decision.to_json(),
             "approved_by": [*self.approved_by],
+            "void_approvals": [*self.void_approvals],
             "proposed_by": self.record.proposed_by,
             "policy_path": proposal.policy_path,
             "signing": self.review.signing.to_json(),
@@ -99,6 +102,7 @@ def view_proposal(
         psbt_base64=collected_psbt(record).to_base64(),
         decision=_decision(state, vault, record, now),
         approved_by=tuple(one.officer for one in valid_approvals(state.governance, record)),
+        void_approvals=tuple(one.officer for one in void_approvals(state.governance, record)),
     )
 
 

@@ -3,10 +3,11 @@
     python tests/bench/mutants.py custody/policy [--only rules_windows] [--jobs 2]
 
 Each mutant changes one place of one module: a comparison, `and`/`or`, `not`, a number, a word without
-spaces, an operator of arithmetic, a condition, a filter, a statement that is left out. It runs in a fork of
-its own with the room's tests, the quick ones first; what they don't notice meets the slow ones. Sentences
-for people aren't mutated: their wording is no behaviour. Mutmut and its like copy the whole tree and start
-Python anew per mutant, which takes hours here; a fork takes a second.
+spaces, an operator of arithmetic, a condition, a filter, a statement that is left out. Sentences for people
+aren't mutated: their wording is no behaviour. Pytest collects the room's tests once; each mutant gets a fork
+in which the functions of its module have the changed code, the module's own tests run first, and the first
+failure ends it. What survives is tried again with the module imported anew, which is slower and also sees
+changed constants. Mutmut and its like start Python anew per mutant, which takes hours here.
 """
 
 import argparse
@@ -15,26 +16,28 @@ import copy
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 240
+TIMEOUT_S = 300
 
 TESTS = {
-    "custody/policy": ("tests/unit/test_policy_*.py", "tests/properties/test_policy_[!r]*.py"),
+    "custody/policy": ("tests/unit/test_policy_*.py", "tests/properties/test_policy_[!s]*.py"),
     "custody/people": ("tests/unit/test_governance_fold.py", "tests/properties/test_bad_approvals.py"),
 }
-"""By room, patterns of its tests, the quick ones first; each pattern is a run of its own."""
+"""By room, its quick tests for the first round, and those that only a survivor meets."""
 
 FIRST = {"differences": "diff", "quorums": "check", "limit": "load", "reading": "load", "model": "load"}
-"""Where the test of a module has another name. All else that has no test of its own is `evaluate`."""
+"""Where the test of a module has another name; all else that has no test of its own is `evaluate`."""
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -53,33 +56,68 @@ class Mutant:
 
     module: str
     path: Path
-    number: int
     line: int
     what: str
     source: str
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line} {self.what}"
+
+
+# Making them
+
+
+class Change:
+    """What is done to a node of a copied tree, in place."""
+
+    def __init__(self, **fields: object) -> None:
+        self.fields = fields
+
+    def __call__(self, node: ast.AST) -> None:
+        for name, value in self.fields.items():
+            setattr(node, name, value)
+
+
+class _Comparison(Change):
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def __call__(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.Compare)
+        node.ops[self.at] = COMPARISONS[type(node.ops[self.at])]()
+
+
+class _Negated(Change):
+    def __call__(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.If | ast.IfExp | ast.While)
+        node.test = ast.UnaryOp(ast.Not(), node.test)
+
+
+class _NotTaken(Change):
+    def __call__(self, node: ast.AST) -> None:
+        assert isinstance(node, ast.UnaryOp)
+        # `not not x` is `bool(x)`, whatever x is.
+        node.operand = ast.UnaryOp(ast.Not(), node.operand)
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
     """Return every mutant of a module."""
     tree = ast.parse(path.read_text())
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    unmutated = _untouched(tree)
-    number = 0
+    untouched = _untouched(tree)
     for place, node in enumerate(ast.walk(tree)):
-        if id(node) in unmutated:
+        if id(node) in untouched:
             continue
         for what, change in _changes(node):
             changed = copy.deepcopy(tree)
-            target = next(one for at, one in enumerate(ast.walk(changed)) if at == place)
-            change(target)
-            source = ast.unparse(ast.fix_missing_locations(changed))
+            change(next(one for at, one in enumerate(ast.walk(changed)) if at == place))
             line = getattr(node.target if isinstance(node, ast.comprehension) else node, "lineno", 0)
-            yield Mutant(module, path, number, line, what, source)
-            number += 1
+            yield Mutant(module, path, line, what, ast.unparse(ast.fix_missing_locations(changed)))
 
 
 def _untouched(tree: ast.Module) -> set[int]:
-    """Docstrings, annotations, imports, decorators, and the text of f-strings."""
+    """Docstrings, annotations, parameters, decorators, and the text of f-strings."""
     found: set[int] = set()
     for node in ast.walk(tree):
         inside: list[ast.AST] = []
@@ -97,98 +135,133 @@ def _untouched(tree: ast.Module) -> set[int]:
     return found
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[str, "Change"]]:
+def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
     if isinstance(node, ast.Compare):
         for at, operator in enumerate(node.ops):
-            yield f"{type(operator).__name__} -> {COMPARISONS[type(operator)].__name__}", _comparison(at)
+            yield f"{type(operator).__name__} -> {COMPARISONS[type(operator)].__name__}", _Comparison(at)
     elif isinstance(node, ast.BoolOp):
-        yield "and <-> or", _set("op", ast.Or() if isinstance(node.op, ast.And) else ast.And())
+        yield "and <-> or", Change(op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
     elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in ARITHMETIC:
-        yield (
-            f"{type(node.op).__name__} -> {ARITHMETIC[type(node.op)].__name__}",
-            _set("op", ARITHMETIC[type(node.op)]()),
-        )
+        other = ARITHMETIC[type(node.op)]
+        yield f"{type(node.op).__name__} -> {other.__name__}", Change(op=other())
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield "not x -> bool(x)", _positive
+        yield "not x -> bool(x)", _NotTaken()
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield "-x -> +x", _set("op", ast.UAdd())
-    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield f"{node.value} -> {not node.value}", _set("value", not node.value)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
-        yield f"{node.value} -> {node.value + 1}", _set("value", node.value + 1)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value and " " not in node.value:
-        yield f"{node.value!r} -> other", _set("value", f"{node.value}x")
+        yield "-x -> +x", Change(op=ast.UAdd())
+    elif isinstance(node, ast.Constant):
+        yield from _other_constants(node.value)
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
-        yield "if x -> if not x", _negated
+        yield "if x -> if not x", _Negated()
     elif isinstance(node, ast.comprehension) and node.ifs:
-        yield "filter left out", _set("ifs", [])
+        yield "filter left out", Change(ifs=[])
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
-        yield f"{node.func.id} -> {CALLS[node.func.id]}", _renamed
+        other_name = CALLS[node.func.id]
+        yield f"{node.func.id} -> {other_name}", Change(func=ast.Name(other_name, ast.Load()))
     elif isinstance(node, ast.Raise):
-        yield "raise left out", _become_pass
+        yield "another exception", Change(exc=ast.Call(ast.Name("KeyError", ast.Load()), [], []), cause=None)
     elif isinstance(node, ast.Expr):
-        yield "statement left out", _set("value", ast.Constant(None))
+        yield "statement left out", Change(value=ast.Constant(None))
     elif isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
-        yield "return None", _set("value", ast.Constant(None))
+        yield "return None", Change(value=ast.Constant(None))
 
 
-class Change:
-    """What is done to a node, in place."""
-
-    def __init__(self, **fields: object) -> None:
-        self.fields = fields
-
-    def __call__(self, node: ast.AST) -> None:
-        for name, value in self.fields.items():
-            setattr(node, name, value)
+def _other_constants(value: object) -> Iterator[tuple[str, Change]]:
+    if isinstance(value, bool):
+        yield f"{value} -> {not value}", Change(value=not value)
+    elif isinstance(value, int):
+        yield f"{value} -> {value + 1}", Change(value=value + 1)
+    elif isinstance(value, str) and value and " " not in value:
+        yield f"{value!r} -> other", Change(value=f"{value}x")
 
 
-def _set(name: str, value: object) -> Change:
-    return Change(**{name: value})
+# Trying them out
 
 
-class _Comparison(Change):
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
+class Collected:
+    """A pytest plugin that doesn't run the tests it collected, but forks for each mutant and runs them there."""
 
-    def __call__(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.Compare)
-        node.ops[self.at] = COMPARISONS[type(node.ops[self.at])]()
+    def __init__(self, mutants: list[Mutant], jobs: int) -> None:
+        self.mutants = mutants
+        self.jobs = jobs
+        self.alive: list[Mutant] = []
+        self.is_sound = False
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        control = os.fork()
+        if control == 0:
+            _quietly(lambda: self._run(session, None))
+        self.is_sound = os.waitstatus_to_exitcode(os.waitpid(control, 0)[1]) == 0
+        waiting, running = list(reversed(self.mutants)) if self.is_sound else [], {}
+        while waiting or running:
+            while waiting and len(running) < self.jobs:
+                mutant = waiting.pop()
+                process = os.fork()
+                if process == 0:
+                    _quietly(lambda mutant=mutant: self._run(session, mutant))
+                running[process] = mutant
+            process, status = os.wait()
+            mutant = running.pop(process)
+            if status == 0:
+                self.alive.append(mutant)
+        return True
+
+    def _run(self, session: pytest.Session, mutant: Mutant | None) -> int:
+        signal.alarm(TIMEOUT_S)
+        if mutant is not None:
+            _replace_code(mutant)
+        own = "" if mutant is None else _own_test(mutant.module)
+        items = sorted(session.items, key=lambda item: not item.path.name.endswith(own))
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                return 1
+        return 0
 
 
-def _comparison(at: int) -> Change:
-    return _Comparison(at)
+def _own_test(module: str) -> str:
+    stem = module.split(".")[-1]
+    name = f"test_policy_{FIRST.get(stem, stem)}.py"
+    return name if (ROOT / "tests/unit" / name).exists() else "test_policy_evaluate.py"
 
 
-class _Positive(Change):
-    def __call__(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.UnaryOp)
-        # `not not x` is `bool(x)`, whatever x is.
-        node.operand = ast.UnaryOp(ast.Not(), node.operand)
+def _quietly(run: "object") -> None:
+    """End this fork with what `run` returns; whatever goes wrong has been noticed."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    try:
+        os._exit(run())  # type: ignore[operator]
+    except BaseException:  # noqa: BLE001
+        os._exit(1)
 
 
-class _Negated(Change):
-    def __call__(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.If | ast.IfExp | ast.While)
-        node.test = ast.UnaryOp(ast.Not(), node.test)
+def _replace_code(mutant: Mutant) -> None:
+    """Give the functions of the imported module the mutant's code, wherever they were imported to."""
+    changed = ModuleType(mutant.module)
+    changed.__file__ = str(mutant.path)
+    exec(compile(mutant.source, str(mutant.path), "exec"), changed.__dict__)  # noqa: S102
+    original = sys.modules[mutant.module]
+    for name, value in vars(changed).items():
+        if getattr(value, "__module__", mutant.module) != mutant.module or name.startswith("__"):
+            continue
+        if isinstance(value, FunctionType | type):
+            _copy_code(getattr(original, name), value)
+        else:
+            setattr(original, name, value)
 
 
-class _Renamed(Change):
-    def __call__(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        node.func.id = CALLS[node.func.id]
-
-
-class _BecomePass(Change):
-    def __call__(self, node: ast.AST) -> None:
-        assert isinstance(node, ast.Raise)
-        # A raise of nothing is a syntax of its own; a harmless expression can't replace the node in place.
-        node.exc = ast.Call(ast.Name("KeyboardInterrupt", ast.Load()), [], [])
-        node.cause = None
-
-
-_positive, _negated, _renamed, _become_pass = _Positive(), _Negated(), _Renamed(), _BecomePass()
+def _copy_code(original: object, changed: object) -> None:
+    if isinstance(changed, FunctionType) and isinstance(original, FunctionType):
+        original.__code__ = changed.__code__
+    elif isinstance(changed, property) and isinstance(original, property):
+        _copy_code(original.fget, changed.fget)
+    elif isinstance(changed, classmethod | staticmethod) and isinstance(original, classmethod | staticmethod):
+        _copy_code(original.__func__, changed.__func__)
+    elif isinstance(changed, type) and isinstance(original, type):
+        for name, member in vars(changed).items():
+            # Methods that dataclasses generate hold cells of their own class; they aren't the module's code.
+            if name in vars(original) and (name == "__post_init__" or not name.startswith("__")):
+                _copy_code(vars(original)[name], member)
 
 
 class _Loader(importlib.abc.Loader):
@@ -209,92 +282,66 @@ class _Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_loader(name, _Loader(self.mutant), origin=str(self.mutant.path))
 
 
-def _try_out(mutant: Mutant, tests: list[str]) -> None:
-    """Run in a fork: exit 0 where the tests notice nothing."""
-    import pytest
+def _survives_anew(mutant: Mutant, tests: list[str]) -> bool:
+    """Run the tests with the mutant imported anew, in a fork that hasn't imported the room yet."""
 
-    sys.meta_path.insert(0, _Finder(mutant))
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    os.environ["CI"] = "1"
-    os._exit(int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "-o", "filterwarnings=", *tests])))
+    def run() -> int:
+        signal.alarm(TIMEOUT_S)
+        sys.meta_path.insert(0, _Finder(mutant))
+        return int(pytest.main(["-x", *ARGUMENTS, *tests]))
 
-
-def survives(mutant: Mutant, tests: list[str]) -> bool:
-    """Say whether the tests pass with the mutant; one that hangs has been noticed."""
-    process = multiprocessing.get_context("fork").Process(target=_try_out, args=(mutant, tests))
-    process.start()
-    process.join(TIMEOUT_S)
-    if process.is_alive():
-        process.kill()
-        process.join()
-        return False
-    return process.exitcode == 0
+    process = os.fork()
+    if process == 0:
+        _quietly(run)
+    return os.waitpid(process, 0)[1] == 0
 
 
-def _runs(room: str, module: str) -> Iterator[list[str]]:
-    """Return the runs that a mutant must survive: the tests of its own module, then each pattern's."""
-    stem = module.split(".")[-1]
-    own = ROOT / f"tests/unit/test_{room.split('/')[-1]}_{FIRST.get(stem, stem)}.py"
-    other = own.with_name("test_policy_evaluate.py")
-    if own.exists() or room == "custody/policy":
-        yield [str(own if own.exists() else other)]
-    for pattern in TESTS[room]:
-        yield [str(path) for path in sorted(ROOT.glob(pattern))]
-
-
-def _judge(task: tuple[str, Mutant]) -> tuple[Mutant, bool]:
-    room, mutant = task
-    return mutant, all(survives(mutant, tests) for tests in _runs(room, mutant.module))
-
-
-def _is_sound(room: str, path: Path) -> bool:
-    """Say whether a module that is read back and changed nowhere passes: else every mutant would seem noticed."""
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    control = Mutant(module, path, 0, 0, "nothing", ast.unparse(ast.parse(path.read_text())))
-    return _judge((room, control))[1]
-
-
-def _preload() -> None:
-    """Import what every fork would import again; nothing of the room itself."""
-    import hypothesis
-    import jsonschema
-    import pytest
-    import yaml
-
-    import custody.bitcoin.amount
-    import custody.spend.proposal
-
-    assert (hypothesis, jsonschema, pytest, yaml, custody) is not None
+ARGUMENTS = ["-q", "-n0", "-p", "no:cacheprovider", "-o", "filterwarnings="]
 
 
 def main() -> int:
     """Print every mutant that survives; exit 0 whatever their number."""
     parser = argparse.ArgumentParser(description="break one thing at a time and see whether the tests notice")
     parser.add_argument("room", nargs="?", default="custody/policy", choices=sorted(TESTS))
-    parser.add_argument("--only", help="part of a module's name")
+    parser.add_argument("--only", default="", help="part of a module's name")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     choice = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
     os.chdir(ROOT)
-    _preload()
-    paths = [path for path in sorted((ROOT / choice.room).glob("*.py")) if (choice.only or "") in path.stem]
-    tasks = [(choice.room, mutant) for path in paths for mutant in mutants_of(path)]
-    if not _is_sound(choice.room, paths[0]):
-        print("the tests fail without any mutant, or can't run in a fork: run them by themselves first")
-        return 1
-    started, alive = time.monotonic(), []
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(choice.jobs) as pool:
-        for mutant, is_alive in pool.map(_judge, tasks):
-            if is_alive:
-                alive.append(mutant)
-                print(f"alive: {mutant.path.relative_to(ROOT)}:{mutant.line} {mutant.what}", flush=True)
+    os.environ["CI"] = "1"
+    started = time.monotonic()
+    paths = [path for path in sorted((ROOT / choice.room).glob("*.py")) if choice.only in path.stem]
+    mutants = [mutant for path in paths for mutant in mutants_of(path)]
+    quick, slow = ([str(path) for path in sorted(ROOT.glob(pattern))] for pattern in TESTS[choice.room])
+    survivors = _first_round(mutants, quick, choice.jobs)
+    print(f"{len(mutants) - len(survivors)} of {len(mutants)} noticed by the quick tests", flush=True)
+    alive = []
+    for mutant in survivors:
+        if _survives_anew(mutant, quick) and _survives_anew(mutant, slow):
+            alive.append(mutant)
+            print(f"alive: {mutant}", flush=True)
     took = int(time.monotonic() - started)
-    print(f"{len(tasks)} mutants of {choice.room}, {len(tasks) - len(alive)} noticed, {len(alive)} alive, {took} s")
+    print(f"{len(mutants)} mutants of {choice.room}, {len(mutants) - len(alive)} noticed, {len(alive)} alive, {took} s")
     return 0
+
+
+def _first_round(mutants: list[Mutant], tests: list[str], jobs: int) -> list[Mutant]:
+    """Return the survivors of the quick round. It is held in a fork, so that this process imports nothing."""
+    read, write = os.pipe()
+    process = os.fork()
+    if process == 0:
+        collected = Collected(mutants, jobs)
+        pytest.main([*ARGUMENTS, "-s", *tests], plugins=[collected])
+        numbers = [str(mutants.index(mutant)) for mutant in collected.alive]
+        os.write(write, (",".join(numbers) if collected.is_sound else "unsound").encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as answers:
+        answer = answers.read()
+    os.waitpid(process, 0)
+    if answer == "unsound":
+        sys.exit("the tests fail without any mutant: run them by themselves first")
+    return [mutants[int(number)] for number in answer.split(",") if number]
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice
     revocation = office.as_("ann", ["officer", "revoke", "bo", "--reason", "left the bank"])
     assert office.carry(revocation, "ann", "cy", "audrey")["status"] == "in-force"
     shown = office.show(payment)
-    assert shown["approved_by"] == ["ann"]
+    assert (shown["approved_by"], shown["void_approvals"]) == (["ann"], ["bo"])
     refused = office.refused(
         "bo", ["proposal", "approve", payment["proposal_id"], "--key", office.key("bo")], exit_code=3
     )

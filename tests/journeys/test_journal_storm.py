@@ -27,13 +27,12 @@ class Size:
     writers: int
     events: int
     kills: int
-    kill_after_s: tuple[float, float]
     cut_every_s: tuple[float, float]
     lost_commits_percent: int
 
 
-SMALL = Size(4, 40, 2, (0.1, 1.0), (0.2, 0.6), 4)
-FULL = Size(8, 2_000, 12, (1.0, 15.0), (0.2, 1.0), 1)
+SMALL = Size(4, 40, 2, (0.2, 0.6), 4)
+FULL = Size(8, 2_000, 12, (0.2, 1.0), 1)
 SIZES = [pytest.param(SMALL, id="small"), pytest.param(FULL, id="full", marks=pytest.mark.slow)]
 
 
@@ -45,7 +44,6 @@ def test_writers_on_the_file(tmp_path: Path, size: Size) -> None:
         writers=size.writers,
         events=size.events,
         kills=size.kills,
-        kill_after_s=size.kill_after_s,
         seed=20_261_126,
     )
     print(f"SQLite: {storm.report()}")
@@ -84,7 +82,6 @@ def test_writers_on_the_database(database: Database, password_file: Path, size: 
                 writers=size.writers,
                 events=size.events,
                 kills=size.kills,
-                kill_after_s=size.kill_after_s,
                 seed=20_261_128,
             )
     lost = {cut: proxy.cuts.count(cut) for cut in (Cut.ANSWER, Cut.REQUEST)}

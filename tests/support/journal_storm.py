@@ -16,6 +16,7 @@ from custody.audit.journal import check_chain
 from custody.ports import JournalStore
 
 _WRITER = Path(__file__).with_name("journal_writer.py")
+_WITHIN_S = 0.15
 
 
 @dataclass
@@ -40,17 +41,15 @@ class Storm:
         )
 
 
-def run_storm(
-    store: str, *, writers: int, events: int, kills: int, kill_after_s: tuple[float, float], seed: int
-) -> Storm:
-    """Let so many writers append so many events each, killing each writer so many times after a random while."""
+def run_storm(store: str, *, writers: int, events: int, kills: int, seed: int) -> Storm:
+    """Let so many writers append so many events each, and kill each writer so many times, spread over its work."""
     storm = Storm()
     lock = threading.Lock()
     started = time.monotonic()
     threads = [
         threading.Thread(
             target=_keep_writing,
-            args=(storm, lock, store, f"w{number}", events, kills, kill_after_s, Random(seed + number)),  # noqa: S311
+            args=(storm, lock, store, f"w{number}", events, kills, Random(seed + number)),  # noqa: S311
         )
         for number in range(writers)
     ]
@@ -63,16 +62,11 @@ def run_storm(
 
 
 def _keep_writing(
-    storm: Storm,
-    lock: threading.Lock,
-    store: str,
-    name: str,
-    events: int,
-    kills: int,
-    kill_after_s: tuple[float, float],
-    random: Random,
+    storm: Storm, lock: threading.Lock, store: str, name: str, events: int, kills: int, random: Random
 ) -> None:
     done = 0
+    # After these acknowledgements a kill is due, a random moment later: before, in or after the next append.
+    due = sorted(random.sample(range(1, events), kills), reverse=True)
     while done < events:
         process = subprocess.Popen(
             [sys.executable, _WRITER, store, name, str(done), str(events)],
@@ -81,7 +75,7 @@ def _keep_writing(
             text=True,
             start_new_session=True,
         )
-        timer = threading.Timer(random.uniform(*kill_after_s), _kill, (process,)) if kills > 0 else None
+        timer: threading.Timer | None = None
         with process:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -89,16 +83,17 @@ def _keep_writing(
                 if not line.endswith("\n"):
                     continue  # a kill cut it
                 kind, *words = line.split()
-                if kind == "ready" and timer is not None:
-                    timer.start()
                 with lock:
                     done = _note(storm, name, kind, words, done)
+                if timer is None and due and done >= due[-1]:
+                    due.pop()
+                    timer = threading.Timer(random.uniform(0, _WITHIN_S), _kill, (process,))
+                    timer.start()
             said = process.stderr.read()
         if timer is not None:
             timer.cancel()
         with lock:
             if process.returncode == -signal.SIGKILL:
-                kills -= 1
                 storm.kills += 1
             elif process.returncode != 0:
                 storm.faults.append(f"{name} left with {process.returncode}: {said[-2000:]}")
