@@ -38,8 +38,8 @@ change_argument = click.argument("named", metavar="[ID]", required=False)
     cls=NounGroup,
     epilog=examples(
         "custody --vault reserve change list",
-        "custody --vault reserve --as ann change approve 3f9a21c07be4d512 --key ~/.ssh/id_ed25519",
-        "custody --vault reserve --as bo change export 3f9a21c07be4d512 -o change.txt",
+        "custody --vault reserve change approve 3f9a21c07be4d512 --key ~/.ssh/id_ed25519 --as ann",
+        "custody --vault reserve change export 3f9a21c07be4d512 -o change.txt --as bo",
     ),
 )
 def change() -> None:
@@ -73,8 +73,8 @@ def show(session: Session, named: str | None) -> Answer:
 
 @change.command(
     epilog=examples(
-        "custody --as ann change approve 3f9a21c07be4d512 --key ~/.ssh/id_ed25519",
-        "custody --as bo change approve 3f9a21c07be4d512 --signature change.txt.sig",
+        "custody change approve 3f9a21c07be4d512 --key ~/.ssh/id_ed25519 --as ann",
+        "custody change approve 3f9a21c07be4d512 --signature change.txt.sig --as bo",
     )
 )
 @change_argument
@@ -86,7 +86,7 @@ def approve(session: Session, named: str | None, key: Path | None, signature: st
 
 
 @change.command(
-    epilog=examples("custody --as audrey change reject 3f9a21c07be4d512 --key ~/.ssh/id_ed25519"),
+    epilog=examples("custody change reject 3f9a21c07be4d512 --key ~/.ssh/id_ed25519 --as audrey"),
 )
 @change_argument
 @signature_options

@@ -27,7 +27,7 @@ from custody_cli.system import surroundings_of
     cls=NounGroup,
     epilog=examples(
         "custody --vault reserve cosigner list",
-        "custody --vault reserve --as cy cosigner attest cosigner-3 --key ~/.ssh/id_ed25519",
+        "custody --vault reserve cosigner attest cosigner-3 --key ~/.ssh/id_ed25519 --as cy",
     ),
 )
 def cosigner() -> None:
@@ -61,8 +61,8 @@ def list_(session: Session) -> Answer:
 
 @cosigner.command(
     epilog=examples(
-        "custody --as cy cosigner attest cosigner-3 --key ~/.ssh/id_ed25519",
-        "custody --as cy cosigner attest cosigner-3 --statement attest.txt",
+        "custody cosigner attest cosigner-3 --key ~/.ssh/id_ed25519 --as cy",
+        "custody cosigner attest cosigner-3 --statement attest.txt --as cy",
     )
 )
 @click.argument("name")

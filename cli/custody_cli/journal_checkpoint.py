@@ -25,9 +25,9 @@ from custody_cli.system import surroundings_of
 @click.command(
     cls=CustodyCommand,
     epilog=examples(
-        "custody --as audrey journal checkpoint --key ~/.ssh/id_ed25519 -o /media/usb/checkpoint.json",
+        "custody journal checkpoint --key ~/.ssh/id_ed25519 -o /media/usb/checkpoint.json --as audrey",
         "custody journal checkpoint --statement head.txt",
-        "custody --as bo journal checkpoint --at HASH --signature head.txt.sig -o checkpoint.json",
+        "custody journal checkpoint --at HASH --signature head.txt.sig -o checkpoint.json --as bo",
     ),
 )
 @click.option("--at", metavar="HASH", help="Sign this entry's hash; without it the newest entry's.")

@@ -191,7 +191,7 @@ def template(name: str | None, cases: bool, schema: bool) -> Answer:
 
 
 @policy.command(
-    epilog=examples("custody --as ann policy suspend --key ~/.ssh/id_ed25519 --reason 'phone call about a payment'")
+    epilog=examples("custody policy suspend --key ~/.ssh/id_ed25519 --reason 'phone call about a payment' --as ann")
 )
 @click.option("--reason", metavar="TEXT", help="Why; part of what is signed.")
 @signature_options

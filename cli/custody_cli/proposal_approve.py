@@ -22,9 +22,9 @@ from custody_cli.system import surroundings_of
 @click.command(
     cls=CustodyCommand,
     epilog=examples(
-        "custody --as dora proposal approve 3f9a21c07be4d512 --propose --key ~/.ssh/id_ed25519",
-        "custody --as ann proposal approve 3f9a21c07be4d512 --key ~/.ssh/id_ed25519",
-        "custody --as bo proposal approve 3f9a21c07be4d512 --signature statement.txt.sig",
+        "custody proposal approve 3f9a21c07be4d512 --propose --key ~/.ssh/id_ed25519 --as dora",
+        "custody proposal approve 3f9a21c07be4d512 --key ~/.ssh/id_ed25519 --as ann",
+        "custody proposal approve 3f9a21c07be4d512 --signature statement.txt.sig --as bo",
     ),
 )
 @proposal_argument

@@ -35,7 +35,7 @@ _Write = Callable[[Desk, str, Psbt], bytes]
     epilog=examples(
         "custody proposal export 3f9a21c07be4d512 -o payment.psbt",
         "custody proposal export 3f9a21c07be4d512 -o payment.bundle --bundle",
-        "custody --as ann proposal export 3f9a21c07be4d512 -o statement.txt --statement",
+        "custody proposal export 3f9a21c07be4d512 -o statement.txt --statement --as ann",
         "custody proposal export -o - --base64",
     ),
 )

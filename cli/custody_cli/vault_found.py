@@ -24,7 +24,7 @@ from custody_cli.system import surroundings_of
     epilog=examples(
         "custody officer add ann --role approver --role administrator --key ann.pub   (and so on)",
         "custody vault found --policy policy.yaml",
-        "custody --as ann change approve --key ~/.ssh/id_ed25519   (by every founder)",
+        "custody change approve --key ~/.ssh/id_ed25519 --as ann   (by every founder)",
     ),
 )
 @click.option("--policy", "policy_file", required=True, metavar="FILE", help="The spend policy to begin with.")

@@ -143,9 +143,9 @@ def next_step(view: ProposalView) -> str:
         return f"custody proposal finalize {short}"
     if view.state in LIVE:
         if view.record.proposal.policy_digest is not None and view.record.proposed_by is None:
-            return f"custody --as {view.record.proposal.drafter} proposal approve {short} --propose --key FILE"
+            return f"custody proposal approve {short} --propose --key FILE --as {view.record.proposal.drafter}"
         if any(one.sources for one in view.decision.missing):
-            return f"custody --as NAME proposal approve {short} --key FILE"
+            return f"custody proposal approve {short} --key FILE --as NAME"
         if view.decision.is_denied or view.decision.missing:
             return f"custody policy explain --proposal {short}"
         if view.state is not ProposalState.DRAFT:

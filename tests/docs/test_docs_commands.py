@@ -63,7 +63,7 @@ def _words(line: str) -> Iterator[list[str]]:
 def _options_of(command: click.Command) -> dict[str, bool]:
     """Each option's spelling, and whether a value follows it."""
     options = {"--help": False}
-    for parameter in command.params:
+    for parameter in command.get_params(click.Context(command)):
         if isinstance(parameter, click.Option):
             takes_value = not (parameter.is_flag or parameter.count)
             options |= dict.fromkeys((*parameter.opts, *parameter.secondary_opts), takes_value)
