@@ -73,7 +73,13 @@ def test_a92_no_option_takes_a_secret() -> None:
     options = {option for parameter in _parameters() for option in (*parameter.opts, *parameter.secondary_opts)}
     assert len(options) > 40
     asked = {"secret", "password", "passphrase", "seed", "mnemonic", "xprv", "private", "wif", "pin"}
-    assert not [option for option in options if set(option.strip("-").split("-")) & asked]
+    found = {option for option in options if set(option.strip("-").split("-")) & asked}
+    assert found == {"--pin"}
+
+
+def test_a92_a_trust_pin_is_a_file_and_no_secret() -> None:
+    pins = [one for one in _parameters() if isinstance(one, click.Option) and "--pin" in one.opts]
+    assert {one.metavar for one in pins} == {"FILE"}
 
 
 def test_a92_no_environment_variable_takes_a_secret(tmp_path: Path) -> None:
