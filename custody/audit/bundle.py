@@ -76,7 +76,7 @@ class Bundle:
     """The proposals that this one replaces, oldest first; each names the one before by its hash."""
     governance: tuple[TimedEntry, ...]
     statements: tuple[TimedEntry, ...]
-    """propose and approve of this proposal."""
+    """propose and approve of this proposal and of those that it replaces."""
     claims: Claims
 
     def __post_init__(self) -> None:

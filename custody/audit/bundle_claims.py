@@ -62,6 +62,20 @@ class OwnAddressClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class StartClaim:
+    """When devices are said to have begun to sign: believed only beside a verified signature in the PSBT."""
+
+    position: int
+    """Entry of the journal."""
+    time: int
+    """The chain's median time past there, Unix seconds."""
+
+    def to_document(self) -> dict[str, JsonValue]:
+        """Return the claim as it stands in a bundle."""
+        return {"position": self.position, "time": self.time}
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
     """Everything in a bundle that only its maker says."""
 
@@ -76,12 +90,15 @@ class Claims:
     spends: tuple[SpendRecord, ...]
     """The other payments that the policy's windows count."""
     outflows: tuple[OutflowRecord, ...]
+    signing_start: StartClaim | None = None
 
     def __post_init__(self) -> None:
         if len({one.outpoint for one in self.coins}) != len(self.coins):
             raise malformed("the claims name a coin twice")
         if len({one.address for one in self.own_addresses}) != len(self.own_addresses):
             raise malformed("the claims name an address twice")
+        if self.signing_start is not None and self.signing_start.time > self.time:
+            raise malformed("devices are said to have signed after the tip")
 
     def to_document(self) -> dict[str, JsonValue]:
         """Return the claims as they stand in a bundle."""
@@ -94,6 +111,7 @@ class Claims:
                 for one in self.spends
             ],
             "outflows": [{"amount_sats": one.amount, "time": one.time} for one in self.outflows],
+            "signing_start": None if self.signing_start is None else self.signing_start.to_document(),
         }
 
     @classmethod
@@ -103,7 +121,7 @@ class Claims:
         Raises:
             InvalidInput: MALFORMED_DOCUMENT, UNKNOWN_FIELD.
         """
-        found = fields_of(value, "claims", ("tip", "coins", "own_addresses", "spends", "outflows"))
+        found = fields_of(value, "claims", _KEYS)
         tip = fields_of(found["tip"], "claims.tip", ("height", "hash", "median_time_past"))
         return cls(
             height=integer_of(tip["height"], "claims.tip.height"),
@@ -113,7 +131,11 @@ class Claims:
             own_addresses=list_of(_own_address_of, found["own_addresses"], "claims.own_addresses"),
             spends=list_of(_spend_of, found["spends"], "claims.spends"),
             outflows=list_of(_outflow_of, found["outflows"], "claims.outflows"),
+            signing_start=optional_of(_start_of, found["signing_start"], "claims.signing_start"),
         )
+
+
+_KEYS = ("tip", "coins", "own_addresses", "spends", "outflows", "signing_start")
 
 
 def time_of(value: JsonValue, what: str) -> int:
@@ -158,3 +180,8 @@ def _outflow_of(value: JsonValue, what: str) -> OutflowRecord:
     return OutflowRecord(
         integer_of(found["amount_sats"], f"{what}.amount_sats"), time_of(found["time"], f"{what}.time")
     )
+
+
+def _start_of(value: JsonValue, what: str) -> StartClaim:
+    found = fields_of(value, what, ("position", "time"))
+    return StartClaim(integer_of(found["position"], f"{what}.position"), time_of(found["time"], f"{what}.time"))

@@ -157,7 +157,7 @@ def _checkpoint_findings(bundle: Bundle, gov: GovernanceState) -> Iterator[Findi
 
 
 def _void_findings(folded: FoldedBundle) -> Iterator[Finding]:
-    for one in void_approvals(folded.governance, folded.record):
+    for one in void_approvals(folded.governance, folded.record, None):
         words = f"`{one.officer}`'s approval does not count: the key was revoked"
         yield warn(Code.APPROVER_NOT_AUTHORISED, at_entry(one.seq), words, "Others have to approve in that place.")
 

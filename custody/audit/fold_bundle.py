@@ -2,11 +2,11 @@
 
 Governance starts from nothing: every statement since the founding is verified again under the rule
 before it, by the code that folds a journal. The payment is taken from a review of the PSBT, never
-from the proposal's words. Stricter than an office in two points, since the order of a bundle's
-entries is a claim: an approval by a key that the bundle shows revoked never counts, and signing
-began only where a verified device signature says so.
+from the proposal's words. Since the order of a bundle's entries is a claim, an approval by a key
+that the bundle shows revoked never counts, wherever the revocation stands.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from custody.audit.bundle import Bundle
@@ -21,7 +21,9 @@ from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import Psbt
 from custody.policy.facts import ApprovalFact, History, InputFact, OwnOutputFact, PayeeFact, SpendRequest
+from custody.spend.document import text_of
 from custody.spend.expiry import parse_time
+from custody.spend.proposal import Proposal
 from custody.spend.review_model import Review, ReviewOutput
 
 _FINAL_SEQUENCE = 0xFFFFFFFE
@@ -35,6 +37,8 @@ class FoldedBundle:
     governance: GovernanceState
     record: ProposalRecord
     """The proposal with the statements that counted at their own positions."""
+    replaced: tuple[ProposalRecord, ...]
+    """What it replaces, oldest first, likewise."""
     refused: tuple[Disregarded, ...]
     """Statements about the proposal that count for nothing; those of governance are in its state."""
 
@@ -47,7 +51,7 @@ def fold_bundle(bundle: Bundle, *, now: int) -> FoldedBundle:
     """
     facts = VaultFacts.of(bundle.vault)
     governance = GovernanceState()
-    record = ProposalRecord(bundle.proposal, Psbt.create(bundle.proposal.unsigned_transaction), 0, "")
+    chain = {one.proposal_id: _bare_record(one) for one in (*bundle.replaced, bundle.proposal)}
     refused: list[Disregarded] = []
     last = 0
     for timed in bundle.entries:
@@ -56,19 +60,21 @@ def fold_bundle(bundle: Bundle, *, now: int) -> FoldedBundle:
         if entry.kind != STATEMENT:
             governance = apply_governance(governance, entry, facts)
             continue
-        answer = _with_statement(record, entry, governance, facts)
+        answer = _with_statement(chain, entry, governance, facts)
         if isinstance(answer, ProposalRecord):
-            record = answer
+            chain[answer.proposal_id] = answer
         else:
             refused.append(Disregarded(last, answer))
     governance = advance(governance, max(now, bundle.claims.time), last)
-    return FoldedBundle(governance, record, tuple(refused))
+    *replaced, record = chain.values()
+    return FoldedBundle(governance, record, tuple(replaced), tuple(refused))
 
 
 def request_of_bundle(bundle: Bundle, folded: FoldedBundle, review: Review) -> SpendRequest | None:
     """Return what the policy is asked about the reviewed PSBT; None where an input's amount is not proven.
 
-    What the claims lack is taken at its worst: no confirmation, an address used before.
+    What the claims lack is taken at its worst: no confirmation, an address used before. Whether signing
+    began, or a bump replaces what was approved, is the caller's to say.
     """
     fee = review.fee
     if fee is None or fee < 0:
@@ -88,31 +94,37 @@ def request_of_bundle(bundle: Bundle, folded: FoldedBundle, review: Review) -> S
         drafter=folded.record.proposed_by,
         group=(*bundle.replaced, proposal)[0].proposal_id,
         replaced_fee=bundle.replaced[-1].fee if bundle.replaced else None,
-        signing_began=bool(review.signing.signed),
     )
 
 
-def history_of_bundle(bundle: Bundle, folded: FoldedBundle) -> History:
-    """Return what else the policy is told: people by their signatures, other payments by the bundle's word."""
+def history_of_bundle(bundle: Bundle, folded: FoldedBundle, record: ProposalRecord) -> History:
+    """Return what else the policy is told: people by their signatures, other payments by the bundle's word.
+
+    The approvals are those of `record`, which is the proposal or one that it replaces.
+    """
     gov = folded.governance
     return History(
         now=gov.time,
         tip_height=bundle.claims.height,
         officers=officer_facts(gov.officers),
-        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in valid_approvals(gov, folded.record)),
+        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in valid_approvals(gov, record, None)),
         spends=bundle.claims.spends,
         outflows=bundle.claims.outflows,
         suspended_by=gov.suspended_by,
     )
 
 
+def _bare_record(proposal: Proposal) -> ProposalRecord:
+    return ProposalRecord(proposal, Psbt.create(proposal.unsigned_transaction), 0, "")
+
+
 def _with_statement(
-    record: ProposalRecord, entry: Entry, governance: GovernanceState, facts: VaultFacts
+    chain: Mapping[str, ProposalRecord], entry: Entry, governance: GovernanceState, facts: VaultFacts
 ) -> ProposalRecord | str:
-    answer = apply_statement(record, entry, governance, facts)
-    if entry.body["proposal_id"] != record.proposal_id:
+    record = chain.get(text_of(entry.body.get("proposal_id"), "proposal_id"))
+    if record is None:
         return "it is about another proposal"
-    return answer
+    return apply_statement(record, entry, governance, facts)
 
 
 def _payee(output: ReviewOutput, gov: GovernanceState, network: Network) -> PayeeFact:

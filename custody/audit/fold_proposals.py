@@ -54,10 +54,20 @@ def apply_proposal_event(state: StateBuilder, entry: Entry) -> None:
         known = state.proposals.get(proposal_id)
         if known is None:
             raise malformed(f"proposal `{proposal_id}` was never drafted")
-        record = _signed_statement(state, known, entry) if entry.kind == STATEMENT else _STEPS[entry.kind](known, entry)
-        if entry.kind in (WITHDRAWN, REJECTED):
-            record = replace(record, ended_time=state.governance.time)
+        record = _advanced(state, known, entry)
     state.proposals[record.proposal_id] = record
+
+
+def _advanced(state: StateBuilder, known: ProposalRecord, entry: Entry) -> ProposalRecord:
+    """Apply what comes after the draft; some entries are judged by the officers in force, or take the chain's time."""
+    if entry.kind == STATEMENT:
+        return _signed_statement(state, known, entry)
+    if entry.kind == SIGNED:
+        return _signed(known, entry, state.governance.time)
+    record = _STEPS[entry.kind](known, entry)
+    if entry.kind in (WITHDRAWN, REJECTED):
+        return replace(record, ended_time=state.governance.time)
+    return record
 
 
 def _signed_statement(state: StateBuilder, known: ProposalRecord, entry: Entry) -> ProposalRecord:
@@ -92,12 +102,12 @@ def _left(record: ProposalRecord, entry: Entry) -> ProposalRecord:
     return replace(record, has_left=True)
 
 
-def _signed(record: ProposalRecord, entry: Entry) -> ProposalRecord:
+def _signed(record: ProposalRecord, entry: Entry, chain_time: int) -> ProposalRecord:
     found = fields_of(entry.body, "the body", ("proposal_id", "source", "signatures"))
     source = text_of(found["source"], "source")
 
     def read(value: JsonValue, _what: str) -> RecordedSignature:
-        return _signature_of(value, source, entry.time)
+        return _signature_of(value, source, entry, chain_time)
 
     added = list_of(read, found["signatures"], "signatures")
     known = {(one.input_index, one.public_key) for one in record.signatures}
@@ -105,18 +115,19 @@ def _signed(record: ProposalRecord, entry: Entry) -> ProposalRecord:
         if one.input_index >= len(record.proposal.inputs) or (one.input_index, one.public_key) in known:
             raise malformed("a signature is for no input of the proposal, or stands there twice")
         known.add((one.input_index, one.public_key))
-    first = entry.seq if record.first_signed_seq is None else record.first_signed_seq
-    return replace(record, signatures=(*record.signatures, *added), has_left=True, first_signed_seq=first)
+    return replace(record, signatures=(*record.signatures, *added), has_left=True)
 
 
-def _signature_of(value: JsonValue, source: str, time: str) -> RecordedSignature:
+def _signature_of(value: JsonValue, source: str, entry: Entry, chain_time: int) -> RecordedSignature:
     found = fields_of(value, "a signature", ("input", "public_key", "signature"))
     return RecordedSignature(
         input_index=integer_of(found["input"], "input"),
         public_key=hex_of(found["public_key"], "public_key"),
         signature=hex_of(found["signature"], "signature"),
         source=source,
-        time=time,
+        time=entry.time,
+        seq=entry.seq,
+        chain_time=chain_time,
     )
 
 
@@ -165,7 +176,6 @@ def _not_base64() -> InvalidInput:
 
 _STEPS = {
     LEFT: _left,
-    SIGNED: _signed,
     ACKNOWLEDGED: _acknowledged,
     FINALIZED: _finalized,
     BROADCAST: _broadcast,

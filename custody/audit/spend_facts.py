@@ -11,6 +11,7 @@ from custody.audit.chain_view import known_outputs, next_index, outflows
 from custody.audit.change_rules import officer_facts
 from custody.audit.governance import GovernanceState
 from custody.audit.proposal_state import ProposalState, proposal_states, replacement_chain
+from custody.audit.signing_start import SigningStart, signing_start
 from custody.audit.state import ProposalRecord, SignedStatement, State
 from custody.bitcoin.address import script_of
 from custody.bitcoin.amount import Sats, sats
@@ -71,18 +72,30 @@ def request_of(state: State, vault: Vault, record: ProposalRecord) -> SpendReque
         drafter=record.proposed_by,
         group=chain[0].proposal_id,
         replaced_fee=None if len(chain) < 2 else chain[-2].proposal.fee,
-        signing_began=record.first_signed_seq is not None,
+        replaced_was_approved=len(chain) > 1 and _was_approved(vault, chain[-2], record),
     )
 
 
-def history_of(state: State, record: ProposalRecord) -> History:
-    """Return what the journal says besides, at this head."""
+def _was_approved(vault: Vault, replaced: ProposalRecord, record: ProposalRecord) -> bool:
+    """Tell whether devices signed what is replaced, under the same policy and for the same payees.
+
+    Under a policy no device signature is recorded before its approvals are there.
+    """
+    same_policy = replaced.proposal.policy_digest == record.proposal.policy_digest
+    same_payees = sorted((one.address, one.value) for one in replaced.proposal.destinations) == sorted(
+        (one.address, one.value) for one in record.proposal.destinations
+    )
+    return same_policy and same_payees and signing_start(vault, replaced) is not None
+
+
+def history_of(state: State, record: ProposalRecord, start: SigningStart | None) -> History:
+    """Return what the journal says besides, at this head; `start` is when devices began to sign the proposal."""
     gov = state.governance
     return History(
         now=gov.time,
         tip_height=0 if state.tip is None else state.tip.height,
         officers=officer_facts(gov.officers),
-        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in valid_approvals(gov, record)),
+        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in valid_approvals(gov, record, start)),
         spends=_spends(state, record),
         outflows=tuple(
             OutflowRecord(max(0, one.left_us), one.transaction.seen_time)
@@ -93,20 +106,26 @@ def history_of(state: State, record: ProposalRecord) -> History:
     )
 
 
-def valid_approvals(gov: GovernanceState, record: ProposalRecord) -> tuple[SignedStatement, ...]:
-    """Return the approvals that hold now: a revocation before the first device signature voids one."""
+def valid_approvals(
+    gov: GovernanceState, record: ProposalRecord, start: SigningStart | None
+) -> tuple[SignedStatement, ...]:
+    """Return the approvals that hold now: a revocation voids one unless a device had signed in between."""
     approvals = (one for one in record.statements if one.kind == "approve")
-    return tuple(one for one in approvals if not _is_void(gov, record, one))
+    return tuple(one for one in approvals if not _is_void(gov, one, start))
 
 
-def void_approvals(gov: GovernanceState, record: ProposalRecord) -> tuple[SignedStatement, ...]:
+def void_approvals(
+    gov: GovernanceState, record: ProposalRecord, start: SigningStart | None
+) -> tuple[SignedStatement, ...]:
     """Return the approvals that a revocation took away."""
-    return tuple(one for one in record.statements if one.kind == "approve" and _is_void(gov, record, one))
+    return tuple(one for one in record.statements if one.kind == "approve" and _is_void(gov, one, start))
 
 
-def _is_void(gov: GovernanceState, record: ProposalRecord, one: SignedStatement) -> bool:
+def _is_void(gov: GovernanceState, one: SignedStatement, start: SigningStart | None) -> bool:
     revoked = gov.revoked_at.get(one.key)
-    return revoked is not None and (record.first_signed_seq is None or revoked < record.first_signed_seq)
+    if revoked is None:
+        return False
+    return start is None or not one.seq < start.seq < revoked
 
 
 def _own_scripts(state: State, vault: Vault, scripts: set[bytes]) -> set[bytes]:

@@ -96,6 +96,10 @@ class RecordedSignature:
     """Where it came from: a device or a file, as told."""
     time: str
     """The writer's clock when it was recorded."""
+    seq: int
+    """Entry that recorded it."""
+    chain_time: int
+    """The chain's median time at that entry: Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,6 @@ class ProposalRecord:
     """The chain's median time when it was withdrawn or rejected."""
     statements: tuple[SignedStatement, ...] = ()
     """What officers signed about it, in the order of the journal."""
-    first_signed_seq: int | None = None
-    """Entry with the first device signature: from there on no revocation takes an approval back."""
     final_txid: str = ""
     """What the finished transaction is called: known before anybody signs. Follows from `psbt`."""
 

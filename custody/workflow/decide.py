@@ -4,12 +4,16 @@ No answer is kept or carried from one step to the next. Without an adopted polic
 allowed and says so (design, section 7).
 """
 
+from dataclasses import replace
+
 from custody.audit.governance import GovernanceState
+from custody.audit.signing_start import SigningStart, signing_start
 from custody.audit.spend_facts import history_of, request_of
 from custody.audit.state import ProposalRecord, State
 from custody.codes import Code
 from custody.policy.decision import Decision, Effect, Gate, Reason
 from custody.policy.evaluate import evaluate
+from custody.policy.facts import History
 from custody.vault.vault import Vault
 from custody.workflow.governance import time_ahead
 from custody.workflow.time_zones import time_zone
@@ -30,8 +34,25 @@ def decision_on(state: State, vault: Vault, record: ProposalRecord, gate: Gate) 
     behind = () if state.tip is None else time_ahead(state.governance, state.tip.median_time_past)
     if behind:
         return Decision((Reason("chain.time", Effect.FORBID, behind[0]),))
-    request, history = request_of(state, vault, record), history_of(state, record)
-    return evaluate(policy, request, history, gate, zone=time_zone(policy.time_zone))
+    start = signing_start(vault, record)
+    request, history = request_of(state, vault, record), history_of(state, record, start)
+    zone = time_zone(policy.time_zone)
+    if start is not None:
+        then = _history_then(history, record, start)
+        began = not evaluate(policy, request, then, Gate.SIGN, zone=zone).missing
+        request = replace(request, signing_began=began)
+    return evaluate(policy, request, history, gate, zone=zone)
+
+
+def _history_then(history: History, record: ProposalRecord, start: SigningStart) -> History:
+    """Return the history as it was when the first device signed: its time, and the approvals before it.
+
+    Where approvals, waiting time or hours were missing then, that signature began nothing: they are
+    still asked for. Else one holder of a device could end a waiting time by signing early.
+    """
+    before = {one.officer for one in record.statements if one.kind == "approve" and one.seq < start.seq}
+    earlier = tuple(one for one in history.approvals if one.officer in before)
+    return replace(history, now=start.time, approvals=earlier)
 
 
 def _outdated(gov: GovernanceState, record: ProposalRecord) -> Reason:

@@ -5,16 +5,17 @@ state of its own. What was made is folded again before it leaves: a bundle that 
 this journal would be refused by every signer, and is refused here first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from custody.audit.bundle import CARRIED_KINDS, Bundle, TimedEntry
-from custody.audit.bundle_claims import Claims, CoinClaim, OwnAddressClaim
+from custody.audit.bundle_claims import Claims, CoinClaim, OwnAddressClaim, StartClaim
 from custody.audit.fold_bundle import fold_bundle
 from custody.audit.fold_governance import CHECKPOINT
 from custody.audit.fold_statements import STATEMENT
 from custody.audit.governance import GovernanceState
 from custody.audit.journal import Entry
 from custody.audit.proposal_state import replacement_chain
+from custody.audit.signing_start import signing_start
 from custody.audit.spend_facts import history_of, request_of
 from custody.audit.state import ProposalRecord, State
 from custody.audit.trust_pin import newest_checkpoint
@@ -44,18 +45,19 @@ def make_bundle(office: Office, record: ProposalRecord, psbt: Psbt) -> Bundle:
             "no officers and no policy are in force: there is nothing that a bundle could show",
             advice="Hand over the PSBT alone, or found the vault with `custody vault found`.",
         )
-    carried, about = _carried(office), {one.seq for one in record.statements}
+    chain = replacement_chain(state, record)
+    carried, about = _carried(office), {one.seq for each in chain for one in each.statements}
     timed = tuple(_timed(office.entries))
     bundle = Bundle(
         vault=office.vault,
         psbt=psbt,
         proposal=record.proposal,
-        replaced=tuple(one.proposal for one in replacement_chain(state, record)[:-1]),
+        replaced=tuple(one.proposal for one in chain[:-1]),
         governance=tuple(one for one in timed if one.entry.seq in carried),
         statements=tuple(one for one in timed if one.entry.kind == STATEMENT and one.entry.seq in about),
         claims=_claims(state, office.vault, record),
     )
-    _require_same(bundle, state, record)
+    _require_same(bundle, state, chain)
     return bundle
 
 
@@ -81,7 +83,8 @@ def _timed(entries: Iterable[Entry]) -> Iterable[TimedEntry]:
 
 
 def _claims(state: State, vault: Vault, record: ProposalRecord) -> Claims:
-    request, history = request_of(state, vault, record), history_of(state, record)
+    start = signing_start(vault, record)
+    request, history = request_of(state, vault, record), history_of(state, record, start)
     if state.tip is None:
         raise Conflict(Code.SYNC_NEEDED, "the chain was never read", advice="Run `custody coins sync` first.")
     return Claims(
@@ -95,6 +98,7 @@ def _claims(state: State, vault: Vault, record: ProposalRecord) -> Claims:
         own_addresses=tuple(_own_addresses(request.own_outputs)),
         spends=history.spends,
         outflows=history.outflows,
+        signing_start=None if start is None else StartClaim(start.seq, start.time),
     )
 
 
@@ -103,11 +107,11 @@ def _own_addresses(outputs: Iterable[OwnOutputFact]) -> Iterable[OwnAddressClaim
     return (OwnAddressClaim(one.address, one.was_used, one.balance_after) for one in by_address.values())
 
 
-def _require_same(bundle: Bundle, state: State, record: ProposalRecord) -> None:
+def _require_same(bundle: Bundle, state: State, chain: Sequence[ProposalRecord]) -> None:
     folded = fold_bundle(Bundle.from_bytes(bundle.to_bytes()), now=0)
     same = (
         _authority(folded.governance) == _authority(state.governance)
-        and folded.record.statements == record.statements
+        and [one.statements for one in (*folded.replaced, folded.record)] == [one.statements for one in chain]
         and not folded.refused
         and not folded.governance.disregarded
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
+from custody.audit.signing_start import signing_start
 from custody.audit.spend_facts import valid_approvals, void_approvals
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.transaction import Transaction
@@ -94,15 +95,15 @@ def view_proposal(
 ) -> ProposalView:
     """Return the proposal with its state, reviewed anew with the signatures collected so far."""
     review = review_proposal(state, vault, record, limits or ReviewLimits())
-    now = state_of(state, record)
+    now, start = state_of(state, record), signing_start(vault, record)
     return ProposalView(
         record=record,
         state=now,
         review=review,
         psbt_base64=collected_psbt(record).to_base64(),
         decision=_decision(state, vault, record, now),
-        approved_by=tuple(one.officer for one in valid_approvals(state.governance, record)),
-        void_approvals=tuple(one.officer for one in void_approvals(state.governance, record)),
+        approved_by=tuple(one.officer for one in valid_approvals(state.governance, record, start)),
+        void_approvals=tuple(one.officer for one in void_approvals(state.governance, record, start)),
     )
 
 

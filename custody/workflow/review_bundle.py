@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from custody.audit.bundle import Bundle
 from custody.audit.bundle_findings import governance_findings, proposal_findings, unverified_notes
-from custody.audit.fold_bundle import FoldedBundle, fold_bundle, history_of_bundle, request_of_bundle
+from custody.audit.fold_bundle import FoldedBundle, fold_bundle
 from custody.audit.governance import GovernanceState
 from custody.audit.spend_facts import valid_approvals
 from custody.audit.state import SignedStatement
@@ -24,15 +24,14 @@ from custody.bitcoin.psbt import Psbt
 from custody.codes import Code
 from custody.documents.sshsig_keys import SshPublicKey
 from custody.errors import CheckFailed, Finding, JsonValue, refusals
-from custody.policy.decision import Decision, Effect, Gate, Reason
-from custody.policy.evaluate import evaluate
+from custody.policy.decision import Decision
 from custody.spend.expiry import format_time
 from custody.spend.review_findings import DO_NOT_SIGN, TX, refuse
 from custody.spend.review_model import Review, ReviewContext, in_order_of_weight
 from custody.vault.compare import compare_vaults
 from custody.vault.vault import Vault
+from custody.workflow.decide_bundle import bundle_decision
 from custody.workflow.review_psbt import review_psbt
-from custody.workflow.time_zones import time_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class BundleReview:
     @property
     def approvals(self) -> tuple[SignedStatement, ...]:
         """The approvals that count now."""
-        return valid_approvals(self.governance, self.folded.record)
+        return valid_approvals(self.governance, self.folded.record, None)
 
     def to_json(self) -> "dict[str, JsonValue | Decimal]":
         """Return the keys of a PSBT's review, and `proposal`, `approvals`, `decision`, `governance`, `claims`."""
@@ -95,7 +94,7 @@ def review_bundle(bundle: Bundle, vault: Vault, pin: TrustPin | None, context: R
     if bundle.proposal.replaces_txid is not None:
         context = replace(context, replaces=context.replaces | {bundle.proposal.replaces_txid})
     review = review_psbt(bundle.psbt, vault, context)
-    decision = _decision(bundle, folded, review)
+    decision = bundle_decision(bundle, folded, review)
     findings = [
         *trust_findings(bundle, folded, vault, pin),
         *proposal_findings(bundle, review, vault),
@@ -189,23 +188,6 @@ def require_trusted(findings: list[Finding]) -> None:
         first = refused[0]
         details: dict[str, JsonValue] = {"findings": [one.to_json() for one in refused]}
         raise CheckFailed(first.code, f"{first.message} ({first.where})", advice=first.advice, details=details)
-
-
-def _decision(bundle: Bundle, folded: FoldedBundle, review: Review) -> Decision:
-    policy = folded.governance.policy
-    if policy is None:
-        return _forbidden("governance", "the bundle holds no founding: no policy is in force by it")
-    if bundle.proposal.policy_digest != policy.digest:
-        words = f"people approved it under another policy than version {policy.version} of `{policy.name}`"
-        return _forbidden("policy", f"{words}, which is in force")
-    request = request_of_bundle(bundle, folded, review)
-    if request is None:
-        return _forbidden("amounts", "the amount of an input is not proven, so that nothing can be decided")
-    return evaluate(policy, request, history_of_bundle(bundle, folded), Gate.SIGN, zone=time_zone(policy.time_zone))
-
-
-def _forbidden(rule: str, words: str) -> Decision:
-    return Decision((Reason(rule, Effect.FORBID, words),))
 
 
 def _decision_findings(decision: Decision) -> list[Finding]:

@@ -2,11 +2,18 @@
 
 from custody.audit.fold_governance import VaultFacts
 from custody.audit.governance import ChangeRecord, GovernanceState
+from custody.bitcoin.descriptor import ScriptType
+from custody.bitcoin.network import Network
+from custody.bitcoin.psbt import Psbt
 from custody.documents.sshsig_keys import SshKeyType
+from custody.errors import JsonValue
 from custody.people.change import Change, ChangeKind, Payload
 from custody.people.officer import Officer
 from custody.people.statement import StatementKind, proposal_statement
 from custody.policy.load import load_policy
+from custody.vault.cosigner import Cosigner
+from custody.vault.vault import Vault
+from custody_hardware.simulator import SimulatedDevice, simulated_key
 from support.ledger import Ledger, nonce
 from support.ssh import SoftSigner
 
@@ -93,6 +100,13 @@ emergency:
 """
 
 
+def simulated_vault() -> Vault:
+    """Return a 2-of-3 vault whose keys the simulated devices 1 to 3 hold."""
+    kind = ScriptType.WSH_SORTEDMULTI
+    cosigners = tuple(Cosigner(f"c{one}", simulated_key(one, Network.REGTEST, kind)) for one in (1, 2, 3))
+    return Vault.from_cosigners(cosigners, name="reserve", network=Network.REGTEST, script_type=kind, threshold=2)
+
+
 class GovernedLedger(Ledger):
     """A ledger whose entries of governance are signed by the officers' own keys."""
 
@@ -172,6 +186,17 @@ class GovernedLedger(Ledger):
                     "signature": signer_of(name).sign(statement.signed_bytes, namespace=kind.namespace),
                 },
             )
+
+    def sign_really(self, proposal_id: str, device: int) -> None:
+        """Record the signatures that a simulated device makes; the vault is a `simulated_vault`."""
+        record = self.state.proposals[proposal_id]
+        returned = Psbt.parse(SimulatedDevice(device, self.vault).sign(record.psbt.serialize()))
+        signatures: list[JsonValue] = [
+            {"input": number, "public_key": one.public_key.hex(), "signature": one.signature.hex()}
+            for number, psbt_input in enumerate(returned.inputs)
+            for one in psbt_input.partial_signatures
+        ]
+        self.add("signatures_added", {"proposal_id": proposal_id, "source": "test", "signatures": signatures})
 
     @property
     def vault_facts(self) -> VaultFacts:

@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 
+from custody.audit.signing_start import signing_start
 from custody.audit.spend_facts import coin_label, history_of, request_of, valid_approvals, void_approvals
 from custody.audit.state import ProposalRecord
 from custody.people.allowlist import AllowEntry
 from custody.people.change import ChangeKind, Payload
 from custody.people.statement import StatementKind
+from custody.policy.decision import Decision, Gate
+from custody.policy.load import load_policy
 from custody.spend.expiry import parse_time
 from custody.spend.proposal import ProposalKind
-from support.governed import GovernedLedger, officer, policy_text
+from custody.workflow.decide import decision_on
+from support.governed import GovernedLedger, officer, policy_text, simulated_vault
 from support.ledger import OUTSIDE, OUTSIDE_SCRIPT
 from support.vaults import make_vault
 
@@ -59,7 +63,7 @@ def test_a_request_is_what_the_transaction_does(ledger: GovernedLedger) -> None:
     assert {one.confirmations for one in request.inputs} == {6}
     assert (request.fee, request.amount) == (record.proposal.fee, 5_000_000 + record.proposal.fee)
     assert (request.drafter, request.group, request.replaced_fee) == ("dora", proposal_id, None)
-    assert request.signals_replacement and not request.signing_began
+    assert request.signals_replacement and not request.signing_began and not request.replaced_was_approved
     assert request.locktime == record.proposal.unsigned_transaction.locktime
     assert request.expires == parse_time(record.proposal.expires)
 
@@ -98,7 +102,7 @@ def test_a_frozen_or_labelled_coin_is_told_as_such(ledger: GovernedLedger) -> No
 
 
 def spends(ledger: GovernedLedger, asked: str) -> list[tuple[str, int, int, int | None]]:
-    history = history_of(ledger.state, record_of(ledger, asked))
+    history = history_of(ledger.state, record_of(ledger, asked), None)
     return [(one.group, one.amount, one.since, one.ended) for one in history.spends]
 
 
@@ -157,7 +161,7 @@ def test_what_left_counts_until_a_rival_is_buried(ledger: GovernedLedger) -> Non
     assert [one[3] for one in spends(ledger, asked)] == [None]
     ledger.mine(6)
     assert [one[3] for one in spends(ledger, asked)] == [seen_at]
-    history = history_of(ledger.state, record_of(ledger, asked))
+    history = history_of(ledger.state, record_of(ledger, asked), None)
     assert [(one.amount, one.time) for one in history.outflows] == [(5_000_000, seen_at)]
 
 
@@ -169,7 +173,7 @@ def test_an_outflow_counts_whether_somebody_accepted_it_or_not(ledger: GovernedL
     ledger.mine(1, stolen)
     body: Any = {"outpoints": [], "txids": [stolen.txid], "prior_history": None, "reason": "explained"}
     ledger.add("coins_accepted", body)
-    history = history_of(ledger.state, record_of(ledger, asked))
+    history = history_of(ledger.state, record_of(ledger, asked), None)
     assert [one.amount for one in history.outflows] == [5_000_000]
 
 
@@ -193,19 +197,94 @@ def test_a_move_to_ourselves_counts_its_fee_alone(ledger: GovernedLedger) -> Non
     assert [one[1] for one in spends(ledger, asked)] == [record_of(ledger, move).proposal.fee]
 
 
-def test_a_revocation_voids_an_approval_until_a_device_has_signed(ledger: GovernedLedger) -> None:
+@pytest.fixture
+def signable() -> GovernedLedger:
+    """As `ledger`, with keys that simulated devices hold."""
+    founded = GovernedLedger(simulated_vault())
+    founded.mine(1)
+    founded.found(policy_text(governance_waiting="0h", unlisted="routine"))
+    return founded
+
+
+def test_a_revocation_voids_an_approval_until_a_device_has_signed(signable: GovernedLedger) -> None:
+    ledger = signable
     ledger.receive(5_000_000, 5_000_000)
     ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dan", "approver"),)), "ann", "bo")
     early, late = proposed(ledger, (OUTSIDE, 1_000_000)), proposed(ledger, (OUTSIDE, 1_100_000))
     for one in (early, late):
         ledger.sign_proposal(one, StatementKind.APPROVE, "dan", "ann")
-    ledger.sign(early, 0)
+    ledger.sign_really(early, 1)
+    ledger.sign(late, 0)  # a signature that nobody made
     ledger.carry(ChangeKind.REVOKE, Payload(name="dan"), "ann", "bo")
     gov = ledger.gov
-    assert [one.officer for one in valid_approvals(gov, record_of(ledger, early))] == ["dan", "ann"]
-    assert [one.officer for one in valid_approvals(gov, record_of(ledger, late))] == ["ann"]
-    assert [one.officer for one in void_approvals(gov, record_of(ledger, late))] == ["dan"]
-    assert request_of(ledger.state, ledger.vault, record_of(ledger, early)).signing_began
-    told = history_of(ledger.state, record_of(ledger, late))
+    start = signing_start(ledger.vault, record_of(ledger, early))
+    assert start is not None
+    assert signing_start(ledger.vault, record_of(ledger, late)) is None
+    assert [one.officer for one in valid_approvals(gov, record_of(ledger, early), start)] == ["dan", "ann"]
+    assert [one.officer for one in valid_approvals(gov, record_of(ledger, late), None)] == ["ann"]
+    assert [one.officer for one in void_approvals(gov, record_of(ledger, late), None)] == ["dan"]
+    told = history_of(ledger.state, record_of(ledger, late), None)
     assert [one.officer for one in told.approvals] == ["ann"]
     assert "dan" not in [one.name for one in told.officers]
+
+
+def test_an_approval_after_a_devices_signature_is_voided_by_a_revocation_all_the_same(signable: GovernedLedger) -> None:
+    ledger = signable
+    ledger.receive(5_000_000)
+    ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dan", "approver"),)), "ann", "bo")
+    early = proposed(ledger, (OUTSIDE, 1_000_000))
+    ledger.sign_really(early, 2)
+    ledger.sign_proposal(early, StatementKind.APPROVE, "dan")
+    ledger.carry(ChangeKind.REVOKE, Payload(name="dan"), "ann", "bo")
+    record = record_of(ledger, early)
+    assert valid_approvals(ledger.gov, record, signing_start(ledger.vault, record)) == ()
+
+
+def test_who_signs_early_ends_no_waiting_time(signable: GovernedLedger) -> None:
+    ledger = signable
+    ledger.carry(
+        ChangeKind.ADOPT,
+        Payload(policy=load_policy(policy_text(2, waiting="6h", unlisted="routine")).to_document()),
+        "ann",
+        "bo",
+    )
+    ledger.receive(5_000_000, 5_000_000)
+    hasty, patient = proposed(ledger, (OUTSIDE, 1_000_000)), proposed(ledger, (OUTSIDE, 1_000_000))
+    for one in (hasty, patient):
+        ledger.sign_proposal(one, StatementKind.APPROVE, "ann", "bo")
+    ledger.sign_really(hasty, 1)
+
+    def decision(proposal_id: str) -> Decision:
+        return decision_on(ledger.state, ledger.vault, record_of(ledger, proposal_id), Gate.SIGN)
+
+    assert [one.rule for one in decision(hasty).missing] == ["payment.tiers.routine.waiting"]
+    ledger.mine(6 * 6)
+    ledger.sign_really(patient, 1)
+    assert decision(hasty).is_allowed and decision(patient).is_allowed
+
+
+def test_a_bump_may_lean_on_what_was_signed_under_its_own_approvals(signable: GovernedLedger) -> None:
+    ledger = signable
+    ledger.receive(5_000_000)
+    made = [proposed(ledger, (OUTSIDE, 1_000_000))]
+    coins = record_of(ledger, made[0]).proposal.inputs
+
+    def bump(value: int) -> str:
+        claims = frozenset(made)
+        made.append(
+            proposed(ledger, (OUTSIDE, value), kind=ProposalKind.BUMP, replaces=made[-1], replaced=claims, named=coins)
+        )
+        return made[-1]
+
+    def leans(proposal_id: str) -> bool:
+        return request_of(ledger.state, ledger.vault, record_of(ledger, proposal_id)).replaced_was_approved
+
+    second = bump(1_000_000)
+    assert not leans(second)
+    ledger.sign(made[0], 0)  # a signature that nobody made
+    assert not leans(second)
+    third = bump(1_000_000)
+    ledger.sign_really(second, 3)
+    assert leans(third)
+    ledger.sign_really(third, 1)
+    assert not leans(bump(2_000_000))
