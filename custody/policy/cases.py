@@ -43,6 +43,9 @@ DEFAULT_LIFE_S = 86_400
 OLD = 100
 OWN_GROUP = "own"
 
+_MAX_ITEMS = 10_000
+"""Of any list in a file of cases."""
+
 _CASE = ("name", "gate", "now", "expect")
 _CASE_OPTIONAL = (
     "kind", "path", "pays", "returns", "spends_coins", "fee", "vsize", "locktime", "replaceable", "expires_in",
@@ -108,7 +111,7 @@ def load_cases(source: bytes | str) -> tuple[str, tuple[PolicyCase, ...]]:
         )
     found = root.members(("format", "policy", "officers", "cases"))
     officers = _officers(found["officers"])
-    cases = tuple(_case(place, officers) for place in found["cases"].items())
+    cases = tuple(_case(place, officers) for place in found["cases"].items(_MAX_ITEMS))
     if len({case.name for case in cases}) < len(cases):
         raise found["cases"].refuse("two cases have the same name")
     return found["policy"].text("the name of a policy"), cases
@@ -141,7 +144,7 @@ def _officers(place: Place) -> tuple[OfficerFact, ...]:
 
 
 def _roles(place: Place) -> frozenset[str]:
-    roles = [item.text("a role") for item in place.items()]
+    roles = [item.text("a role") for item in place.items(_MAX_ITEMS)]
     return place.read(lambda: frozenset(check_role(role) for role in roles))
 
 
@@ -265,7 +268,7 @@ def _expectation(place: Place) -> Expectation:
     if place.value == "allowed":
         return Expectation(frozenset(), frozenset())
     found = place.members((), ("denied", "missing"))
-    rules = {key: frozenset(item.text("a rule") for item in place.items()) for key, place in found.items()}
+    rules = {key: frozenset(item.text("a rule") for item in place.items(_MAX_ITEMS)) for key, place in found.items()}
     if not any(rules.values()):
         raise place.refuse("expect `allowed`, or rules under `denied` or `missing`")
     denied = rules.get("denied", frozenset())
@@ -273,7 +276,7 @@ def _expectation(place: Place) -> Expectation:
 
 
 def _items(found: dict[str, Place], key: str) -> tuple[Place, ...]:
-    return tuple(found[key].items()) if key in found else ()
+    return tuple(found[key].items(_MAX_ITEMS)) if key in found else ()
 
 
 def _flag(found: dict[str, Place], key: str) -> bool:

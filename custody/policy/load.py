@@ -47,6 +47,8 @@ DENY = "deny"
 
 _MAX_COUNT = 10_000
 _MAX_PEOPLE = 100
+_MAX_ITEMS = 50
+"""Of a list: tiers are compared with each other, and a person must be able to read them all."""
 _RATE_UNIT = "sat/vb"
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", re.ASCII)
 _CLOCK = re.compile(r"(?P<hour>[01][0-9]|2[0-4]):(?P<minute>[0-5][0-9])", re.ASCII)
@@ -112,7 +114,7 @@ def _governance(place: Place) -> Governance:
 def _coins(place: Place) -> CoinRules:
     found = place.members(("address_cap", "address_reuse", "keep_apart"))
     prefixes: list[str] = []
-    for item in found["keep_apart"].items():
+    for item in found["keep_apart"].items(_MAX_ITEMS):
         prefix = _name(item)
         if any(prefix.startswith(other) or other.startswith(prefix) for other in prefixes):
             raise item.refuse("one of two labels that are kept apart begins with the other")
@@ -123,7 +125,7 @@ def _coins(place: Place) -> CoinRules:
 
 def _payment(place: Place) -> PaymentSection:
     found = place.members(("tiers", "drafter_approves", "unlisted", "limits", *_TRANSACTION))
-    tiers = tuple(_tier(item) for item in found["tiers"].items())
+    tiers = tuple(_tier(item) for item in found["tiers"].items(_MAX_ITEMS))
     names = [tier.name for tier in tiers]
     if not tiers:
         raise found["tiers"].refuse("there is no tier; leave out the whole section to forbid payments")
@@ -154,7 +156,7 @@ def _move(place: Place) -> MoveSection:
 
 
 def _emergency(place: Place) -> tuple[EmergencyPath, ...]:
-    paths = tuple(_path(item) for item in place.items())
+    paths = tuple(_path(item) for item in place.items(_MAX_ITEMS))
     _require_distinct(place, [path.name for path in paths])
     return paths
 
@@ -162,7 +164,7 @@ def _emergency(place: Place) -> tuple[EmergencyPath, ...]:
 def _path(place: Place) -> EmergencyPath:
     own = ("name", "destinations", "drafter_approves", "limits", "while_suspended")
     found = place.members((*own, *_CONSENT, *_TRANSACTION))
-    destinations = tuple(_name(item) for item in found["destinations"].items())
+    destinations = tuple(_name(item) for item in found["destinations"].items(_MAX_ITEMS))
     if not destinations:
         raise found["destinations"].refuse("an emergency path names no destination")
     _require_distinct(found["destinations"], destinations)
@@ -260,7 +262,7 @@ def _hours(place: Place) -> Hours | None:
     if place.value == ANY:
         return None
     found = place.members(("days", "from", "to"))
-    days = [item.choice(*DAYS) for item in found["days"].items()]
+    days = [item.choice(*DAYS) for item in found["days"].items(len(DAYS))]
     if not days:
         raise found["days"].refuse("there is no day; leave out the section to forbid it")
     _require_distinct(found["days"], days)

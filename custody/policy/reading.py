@@ -58,10 +58,12 @@ class Place:
             raise self.refuse("this is not a mapping of names to values")
         return {key: self._inner(key, member) for key, member in self.value.items()}
 
-    def items(self) -> Iterator["Place"]:
-        """Return the items of a list."""
+    def items(self, most: int) -> Iterator["Place"]:
+        """Return the items of a list of at most so many."""
         if not isinstance(self.value, list):
             raise self.refuse("this is not a list")
+        if len(self.value) > most:
+            raise self.refuse(f"this list has more than {most} items")
         return (self._inner(number, item) for number, item in enumerate(self.value))
 
     def text(self, expected: str) -> str:

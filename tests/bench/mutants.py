@@ -13,6 +13,7 @@ changed constants. Mutmut and its like start Python anew per mutant, which takes
 import argparse
 import ast
 import copy
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -187,6 +188,7 @@ class Collected:
         self.is_sound = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        gc.freeze()
         control = os.fork()
         if control == 0:
             _quietly(lambda: self._run(session, None))
@@ -203,6 +205,7 @@ class Collected:
             mutant = running.pop(process)
             if status == 0:
                 self.alive.append(mutant)
+                print(f"survives the quick tests: {mutant}", file=sys.stderr, flush=True)
         return True
 
     def _run(self, session: pytest.Session, mutant: Mutant | None) -> int:
@@ -303,14 +306,18 @@ def main() -> int:
     """Print every mutant that survives; exit 0 whatever their number."""
     parser = argparse.ArgumentParser(description="break one thing at a time and see whether the tests notice")
     parser.add_argument("room", nargs="?", default="custody/policy", choices=sorted(TESTS))
-    parser.add_argument("--only", default="", help="part of a module's name")
+    parser.add_argument("--only", default="", help="parts of modules' names, with commas")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     choice = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
     os.chdir(ROOT)
     os.environ["CI"] = "1"
     started = time.monotonic()
-    paths = [path for path in sorted((ROOT / choice.room).glob("*.py")) if choice.only in path.stem]
+    paths = [
+        path
+        for path in sorted((ROOT / choice.room).glob("*.py"))
+        if any(part in path.stem for part in choice.only.split(","))
+    ]
     mutants = [mutant for path in paths for mutant in mutants_of(path)]
     quick, slow = ([str(path) for path in sorted(ROOT.glob(pattern))] for pattern in TESTS[choice.room])
     survivors = _first_round(mutants, quick, choice.jobs)

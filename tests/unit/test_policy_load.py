@@ -155,6 +155,20 @@ def test_two_emergency_paths_have_two_names() -> None:
         policy_from_document(document)
 
 
+@pytest.mark.parametrize("path", ["payment.tiers", "emergency", "emergency.0.destinations", "coins.keep_apart"])
+def test_a_list_has_at_most_fifty_items(path: str) -> None:
+    document: Any = strict_yaml.load(BANK)
+    *parents, last = path.split(".")
+    place = document
+    for key in parents:
+        place = place[int(key) if isinstance(place, list) else key]
+    items = place[last]
+    for count, refusal in ((50, "stands twice|begins with the other"), (51, "this list has more than 50 items")):
+        place[last] = (items * 51)[:count]
+        with pytest.raises(InvalidInput, match=refusal):
+            policy_from_document(document)
+
+
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     if isinstance(value, dict):
         return [found for key in value for found in ((*path, key), *_places(value[key], (*path, key)))]
