@@ -107,10 +107,11 @@ def reject(session: Session, named: str | None, key: Path | None, signature: str
 @click.option("--against", is_flag=True, help="Write what is signed to refuse it.")
 @click.pass_obj
 def export(session: Session, named: str | None, output: str, against: bool) -> Answer:
-    """Write the statement that officers sign, to sign it by hand where this program is not."""
+    """Write the statement that officers sign: to sign it by hand elsewhere, or to check a signature afterwards."""
     office = open_office(workspace_of(session))
     record = find_change(office.state.governance, named)
-    statement = statement_of_change(office, record, approves=not against)
+    change = record.change
+    statement = change.rejection(office.vault.name) if against else change.statement(office.vault.name)
     said = {
         "change_id": record.change.change_id,
         "statement": statement.text,
