@@ -155,6 +155,9 @@ SPOILED: dict[str, Callable[[Any], object]] = {
     "no PSBT": lambda document: document.update(psbt=""),
     "a PSBT with a space": lambda document: document.update(psbt=document["psbt"] + "\n"),
     "a replaced proposal too many": lambda document: document["replaced"].append(document["proposal"]),
+    "a signature after the tip": lambda document: document["claims"].update(
+        signing_start={"position": 1, "time": 2**32 - 1}
+    ),
     "a coin twice": lambda document: document["claims"]["coins"].append(document["claims"]["coins"][0]),
     "an address twice": lambda document: document["claims"]["own_addresses"].append(
         document["claims"]["own_addresses"][0]
@@ -246,14 +249,46 @@ def test_other_names_in_the_signers_file_are_shown_and_change_nothing(tmp_path: 
     assert any("`my-copy` is `reserve`" in one["message"] for one in result.json["findings"])
 
 
-def test_waiting_is_asked_until_a_device_has_signed(signer: Signer) -> None:
-    """That signing began is shown by a verified signature alone."""
+def device_signs(ledger: GovernedLedger, proposal_id: str, number: int) -> None:
+    """Journal a device's real signature on the one input."""
+    (psbt_input,) = sign(ledger.state.proposals[proposal_id].psbt, VAULT, number).inputs
+    made = psbt_input.partial_signatures[-1]
+    signature: Any = {"input": 0, "public_key": made.public_key.hex(), "signature": made.signature.hex()}
+    body: Any = {"proposal_id": proposal_id, "source": "test", "signatures": [signature]}
+    ledger.add("signatures_added", body)
+
+
+def test_waiting_is_over_for_all_once_a_device_signed_after_it(signer: Signer) -> None:
+    ledger = founded(policy=policy_text(waiting="48h"))
+    proposal_id = approved(ledger)
+    early = bundle_of(ledger, proposal_id)
+    signer.trust(pin_of(early))
+    assert signer.refused(early) == {"APPROVALS_MISSING"}
+    ledger.mine(HOURS_48)
+    device_signs(ledger, proposal_id, 1)
+    begun = bundle_of(ledger, proposal_id)
+    assert begun.claims.signing_start is not None
+    assert signer.review(begun).exit_code == 0
+
+
+def test_a_device_that_signs_early_ends_no_waiting(signer: Signer) -> None:
+    """One holder of a device can't hurry the others, whatever the office thinks of it."""
+    ledger = founded(policy=policy_text(waiting="48h"))
+    proposal_id = approved(ledger)
+    device_signs(ledger, proposal_id, 1)
+    bundle = bundle_of(ledger, proposal_id)
+    signer.trust(pin_of(bundle))
+    assert signer.refused(bundle) == {"APPROVALS_MISSING"}
+
+
+def test_a_claimed_start_without_a_signature_counts_for_nothing(signer: Signer) -> None:
     ledger = founded(policy=policy_text(waiting="48h"))
     bundle = bundle_of(ledger, approved(ledger))
     signer.trust(pin_of(bundle))
-    assert signer.refused(bundle) == {"APPROVALS_MISSING"}
-    begun = replace(bundle, psbt=sign(bundle.psbt, VAULT, 1))
-    assert signer.review(begun).exit_code == 0
+    for position in (0, 10_000):
+        claim = {"position": position, "time": bundle.claims.time}
+        content = edited(bundle, lambda document, claim=claim: document["claims"].update(signing_start=claim))
+        assert signer.refused(content) == {"APPROVALS_MISSING"}
 
 
 def test_a_revocation_after_the_first_signature_still_voids_for_a_signer(signer: Signer) -> None:
@@ -262,13 +297,13 @@ def test_a_revocation_after_the_first_signature_still_voids_for_a_signer(signer:
     ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dan", "board"),)), "ann", "bo")
     ledger.mine(HOURS_48)
     proposal_id = approved(ledger)
-    ledger.sign(proposal_id, 0)
+    device_signs(ledger, proposal_id, 1)
     ledger.carry(ChangeKind.REVOKE, Payload(name="cy"), "ann", "bo")
-    office = office_of(ledger)
-    record = office.state.proposals[proposal_id]
-    bundle = make_bundle(office, record, sign(record.psbt, VAULT, 1))
+    bundle = bundle_of(ledger, proposal_id)
     signer.trust(pin_of(bundle))
     assert signer.refused(bundle) == {"APPROVALS_MISSING"}
+    ledger.sign_proposal(proposal_id, StatementKind.APPROVE, "dan")
+    assert signer.review(bundle_of(ledger, proposal_id)).exit_code == 0
 
 
 def test_an_unproven_amount_is_never_decided(signer: Signer) -> None:
@@ -313,40 +348,75 @@ def test_an_address_of_ours_is_never_held_for_less_than_it_gets(signer: Signer) 
     assert denied[0] == denied[1] and any("address_cap" in one for one in denied[0])
 
 
-def test_a_bump_brings_what_it_replaces(signer: Signer) -> None:
-    ledger = founded()
-    first = approved(ledger)
+def bumped(ledger: GovernedLedger, first: str, *names: str, payee: str = OUTSIDE) -> str:
+    """Draft a bump of a proposal, and let officers approve it."""
     old = ledger.state.proposals[first].proposal
     bump = ledger.propose(
         ledger.draft(
-            (OUTSIDE, PAID),
+            (payee, PAID),
             kind=ProposalKind.BUMP,
-            fee=FeeTarget(FeeRate(9_000)),
+            fee=FeeTarget(FeeRate(2 * old.fee_rate.sat_kvb)),
             policy_digest=policy_digest(ledger),
             drafter="dora",
             named=old.inputs,
-            replaced=frozenset({first}),
+            replaced=frozenset(ledger.state.proposals),
             replaces=first,
             replaces_txid=old.unsigned_txid,
         )
     )
     ledger.sign_proposal(bump, StatementKind.PROPOSE, "dora")
-    ledger.sign_proposal(bump, StatementKind.APPROVE, "ann", "bo", "cy")
-    bundle = bundle_of(ledger, bump)
+    ledger.sign_proposal(bump, StatementKind.APPROVE, *names)
+    return bump
+
+
+def test_a_bump_of_what_was_approved_needs_its_own_approvals_alone(signer: Signer) -> None:
+    ledger = founded()
+    first = approved(ledger)
+    bundle = bundle_of(ledger, bumped(ledger, first, "ann"))
     assert [one.proposal_id for one in bundle.replaced] == [first]
     signer.trust(pin_of(bundle))
     earlier = signer.folder / "first.bundle"
     earlier.write_bytes(bundle_of(twin_of(ledger), first).to_bytes())
     result = signer.review(bundle, "--earlier", earlier)
     assert result.exit_code == 0, result.stdout
-    assert "ALREADY_SIGNED_SAME_OUTPOINTS" not in {
-        one["code"] for one in result.json["findings"] if one["severity"] == "warn"
-    }
+    found = {one["code"]: one["severity"] for one in result.json["findings"]}
+    assert found["ALREADY_SIGNED_SAME_OUTPOINTS"] == "note"
+    assert [one["officer"] for one in result.json["approvals"]] == ["dora", "ann"]
 
     def forget(document: Any) -> None:
         document["replaced"] = []
 
     assert signer.review(edited(bundle, forget)).exit_code == 6
+
+
+def test_a_bump_of_what_nobody_approved_needs_the_payments_approvals_too(signer: Signer) -> None:
+    ledger = founded()
+    bundle = bundle_of(ledger, bumped(ledger, drafted(ledger), "ann"))
+    signer.trust(pin_of(bundle))
+    assert signer.refused(bundle) == {"APPROVALS_MISSING"}
+    full = bundle_of(ledger, bumped(ledger, drafted(ledger), "ann", "bo", "cy"))
+    assert signer.review(full).exit_code == 0
+
+
+def test_a_bump_to_another_payee_is_no_bump_of_what_was_approved(signer: Signer) -> None:
+    ledger = founded()
+    bundle = bundle_of(ledger, bumped(ledger, approved(ledger), "ann", payee=stranger(5)))
+    signer.trust(pin_of(bundle))
+    assert signer.refused(bundle) == {"APPROVALS_MISSING"}
+
+
+def test_a_bump_of_a_bump_goes_back_to_the_payment(signer: Signer) -> None:
+    ledger = founded()
+    once = bumped(ledger, approved(ledger), "bo")
+    bundle = bundle_of(ledger, bumped(ledger, once, "ann"))
+    assert len(bundle.replaced) == 2
+    signer.trust(pin_of(bundle))
+    assert signer.review(bundle).exit_code == 0
+
+    def drop_an_approval_of_the_payment(document: Any) -> None:
+        del document["statements"][1]
+
+    assert signer.refused(edited(bundle, drop_an_approval_of_the_payment)) == {"APPROVALS_MISSING"}
 
 
 def test_a_proposal_of_another_vault_is_refused(signer: Signer) -> None:
