@@ -7,7 +7,7 @@ doubt counts against the change.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
 
 from custody.people.quorum import Quorum
 from custody.policy.hours import Hours
@@ -15,12 +15,12 @@ from custody.policy.limit import Limit, show_amount, show_duration, show_percent
 from custody.policy.model import WINDOWS, Consent, Limits, TransactionRules
 
 
-class Direction(StrEnum):
+class Direction(Enum):
     """Which way a change moves."""
 
-    EASIER = "easier"
-    HARDER = "harder"
-    NEUTRAL = "neutral"
+    EASIER = auto()
+    HARDER = auto()
+    NEUTRAL = auto()
 
 
 @dataclass(frozen=True, slots=True)

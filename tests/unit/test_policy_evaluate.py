@@ -1,6 +1,7 @@
 """Decisions: each rule by itself, at its bound, in words that an officer understands."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -169,6 +170,9 @@ def test_a_stranger_lifts_to_the_named_tier_and_never_lower() -> None:
     assert words(decision, "payment.tiers.large").endswith(
         "belongs to tier `routine`; a destination outside the allowlist lifts it to tier `large`"
     )
+    listed = PayeeFact("payee", Sats(BTC), "supplier", MONDAY)
+    mixed = decide(a_payment(payees=(listed, *STRANGER)), APPROVED, policy=lifting)
+    assert missing(mixed) == {"payment.tiers.large.approvals", "payment.tiers.large.waiting"}
     lowering = bank(put("payment.unlisted", "routine"))
     large = a_payment(payees=(replace(STRANGER[0], value=Sats(50 * BTC)),))
     assert "payment.tiers.large.approvals" in missing(decide(large, APPROVED, policy=lowering))
@@ -623,6 +627,31 @@ def test_an_unknown_path_is_forbidden() -> None:
     assert words(unknown, "emergency") == "the policy has no emergency path `other`"
     unnamed = decide(a_payment(**SWEEP | {"path": None}), SWEEPERS)
     assert denied(unnamed) == {"emergency"} and words(unnamed, "emergency") == "no path is named"
+
+
+# Each kind asks all its own rules
+
+
+@pytest.mark.parametrize(
+    ("request_", "rule"), [(MOVE, "internal"), (BUMP, "bump"), (CANCEL, "cancel"), (SWEEP, "emergency.sweep")]
+)
+def test_each_kind_asks_its_own_people_and_its_own_caps(request_: dict[str, Any], rule: str) -> None:
+    nobody = decide(a_payment(**request_), a_history())
+    assert missing(nobody) == {f"{rule}.approvals"} and denied(nobody) == set()
+    enough = a_history(("amir", 1), ("bilal", 1), ("chanda", 1), ("esma", 1))
+    large = a_payment(**request_, fee=Sats(BTC), vsize=100_000)
+    assert f"{rule}.fee.max" in denied(decide(large, enough))
+
+
+@pytest.mark.parametrize("request_", [MOVE, BUMP, {}])
+def test_each_ordinary_kind_but_a_cancel_leaves_frozen_coins(request_: dict[str, Any]) -> None:
+    assert denied(decide(a_payment(**request_, inputs=(coin(is_frozen=True),)), APPROVED)) == {"coins.frozen"}
+
+
+@pytest.mark.parametrize("request_", [MOVE, BUMP, CANCEL, {}])
+def test_each_ordinary_kind_pays_an_address_of_ours_once(request_: dict[str, Any]) -> None:
+    used = (own(was_used=True),)
+    assert denied(decide(a_payment(**request_, own_outputs=used), APPROVED)) == {"coins.address_reuse"}
 
 
 # What callers do with a decision
