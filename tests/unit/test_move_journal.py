@@ -201,8 +201,16 @@ def test_refuses_a_password_and_a_second_database(workspace: Workspace, database
         move_journal(workspace, "postgresql:///elsewhere", nonces=NONCES)
 
 
-INWARDS = ("write_note", "receive", "_require_same", "save_settings", "_require_same_head", "retire", "reopen",
-           "remove_note")  # fmt: skip
+INWARDS = (
+    "write_note",
+    "receive",
+    "_require_same",
+    "save_settings",
+    "_require_same_head",
+    "retire",
+    "reopen",
+    "remove_note",
+)
 OUTWARDS = ("write_note", "_require_same", "close", "take_name", "save_settings", "remove_note")
 """What a move calls, in this order; a kill falls before each, which is after the one before it."""
 
