@@ -59,6 +59,9 @@ HOMES = {
     "tzdata": ("custody.workflow.time_zones",),
     "hwilib": ("custody_hardware.worker",),
     "segno": ("custody_hardware", "custody_cli"),
+    "zxingcpp": ("custody_hardware.qr_reader",),
+    "PIL": ("custody_hardware.qr_reader",),
+    "av": ("custody_hardware.qr_reader",),
     "jinja2": ("custody_cli",),
     "msgspec": ("custody.policy",),
 }
