@@ -207,4 +207,4 @@ def _path_of(question: Question) -> EmergencyPath | None:
 
 
 def _rest(seconds: int) -> str:
-    return show_duration(seconds - seconds % 60 if seconds > 60 else seconds)
+    return show_duration(seconds if seconds < 60 else seconds - seconds % 60)

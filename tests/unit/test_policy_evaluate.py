@@ -548,6 +548,8 @@ def test_a_bump_raises_the_fee() -> None:
     same = decide(a_payment(**BUMP | {"replaced_fee": Sats(20_000)}), APPROVED)
     assert denied(same) == {"bump"}
     assert words(same, "bump").endswith("pays 0.00020000 BTC (20,000 sat) after 0.00020000 BTC (20,000 sat)")
+    free = decide(a_payment(**BUMP | {"replaced_fee": Sats(0)}), APPROVED)
+    assert words(free, "bump") == "it raises the fee from 0 BTC (0 sat) to 0.00020000 BTC (20,000 sat)"
     none = decide(a_payment(**BUMP | {"replaced_fee": None}), APPROVED)
     assert denied(none) == {"bump"} and words(none, "bump").endswith("this one replaces none")
 

@@ -108,6 +108,11 @@ def test_hours_cover_what_lies_within_them(other: Hours, covered: bool) -> None:
     assert WORKDAYS.covers(other) is covered
 
 
+def test_every_day_has_its_name() -> None:
+    week = Hours(frozenset(range(7)), 0, 1)
+    assert week.show() == "mon, tue, wed, thu, fri, sat, sun 00:00 to 00:01"
+
+
 def test_moments_are_shown_in_utc_and_in_the_zone() -> None:
     assert KARACHI.show(at("2026-03-01T23:30:00")) == "2026-03-01T23:30:00Z (mon 2026-03-02 04:30 Asia/Karachi)"
     assert KARACHI.show(253_402_214_399).startswith("9999-12-30T23:59:59Z (fri 9999-12-31 04:59 ")
