@@ -5,19 +5,19 @@ from collections.abc import Iterable, Sequence
 import click
 
 from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
+from custody.chain.open_backend import Backend
 from custody.errors import Finding
 from custody.spend.draft import Payee
 from custody.spend.payments import Payment, parse_payments
 from custody.workflow.draft_proposal import Wish, draft_payment
 from custody.workflow.finish_proposal import broadcast_proposal, end_proposal, finalize_proposal, wait_for_confirmation
-from custody.workflow.office import editing, open_office
+from custody.workflow.office import Desk, editing, open_office
 from custody.workflow.proposal_access import collected_psbt, find_proposal
-from custody.workflow.proposal_view import view_proposal
+from custody.workflow.proposal_view import ProposalView, view_proposal
 from custody.workflow.psbt_files import read_returned
 from custody.workflow.replace_proposal import bump_inflow, bump_proposal, cancel_proposal
 from custody.workflow.sign_proposal import Added, add_returned, sign_with_device
 from custody.workflow.sync_coins import sync_coins
-from custody_cli.chain_access import opened_chain
 from custody_cli.confirm import confirm_amount
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
@@ -38,6 +38,7 @@ from custody_cli.proposal_options import (
 from custody_cli.proposal_screen import answer_of, list_line
 from custody_cli.review_options import MAX_PSBT_FILE
 from custody_cli.session import Session
+from custody_cli.steps import at_desk, on_chain
 from custody_cli.system import surroundings_of, wait_a_while
 
 _MAX_PAYMENTS_FILE = 1_000_000
@@ -97,7 +98,6 @@ def draft(
     max_fee_sats: int | None,
 ) -> Answer:
     """Draft a payment: choose coins, build the PSBT, review it, reserve it in the journal."""
-    workspace = workspace_of(session)
     listed = _payments_of(session, payments)
     payees = (*payees_of(to), *(Payee(one.address, one.value) for one in listed))
     if not payees:
@@ -115,8 +115,7 @@ def draft(
         depth=min_confirmations,
         limits=limits_of(max_fee_sats),
     )
-    with editing(workspace, surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
-        return answer_of(draft_payment(desk, backend, wish, session.progress))
+    return on_chain(session, lambda desk, backend: answer_of(draft_payment(desk, backend, wish, session.progress)))
 
 
 @proposal.command("list", epilog=examples("custody --vault reserve proposal list --json"))
@@ -190,12 +189,16 @@ def sign(
 def add(session: Session, files: tuple[str, ...]) -> Answer:
     """Take the signatures of PSBTs or transactions signed elsewhere; everything else in them is ignored."""
     returned = [(place, read_returned(read_input(place, max_bytes=MAX_PSBT_FILE))) for place in files]
-    with editing(workspace_of(session), surroundings_of(session)) as desk:
+
+    def step(desk: Desk) -> Answer:
         added: list[Added] = []
         for place, one in returned:
             added.append(add_returned(desk, one, source="stdin" if place == STDIO else "file"))
         answer = answer_of(view_proposal(desk.state, desk.vault, added[-1].record))
-    return _with_notes(answer, sum(one.new_signatures for one in added), [note for one in added for note in one.notes])
+        notes = [note for one in added for note in one.notes]
+        return _with_notes(answer, sum(one.new_signatures for one in added), notes)
+
+    return at_desk(session, step)
 
 
 @proposal.command(epilog=examples("custody proposal finalize", "custody proposal finalize 3f9a21c07be4d512 --json"))
@@ -206,11 +209,14 @@ def add(session: Session, files: tuple[str, ...]) -> Answer:
 def finalize(session: Session, named: str | None, acks: tuple[str, ...], max_fee_sats: int | None) -> Answer:
     """Build the final transaction from verified signatures; both engines and libbitcoinkernel check it."""
     limits = limits_of(max_fee_sats)
-    with editing(workspace_of(session), surroundings_of(session)) as desk:
+
+    def step(desk: Desk) -> Answer:
         done = finalize_proposal(desk, named, given_acks=acks, limits=limits)
         if not done.kernel_verified:
             session.talk("libbitcoinkernel is missing on this Python: checked by both engines alone")
         return answer_of(view_proposal(desk.state, desk.vault, done.record, limits))
+
+    return at_desk(session, step)
 
 
 @proposal.command(
@@ -240,7 +246,8 @@ def broadcast(
     asked = view.final is not None and view.state is not ProposalState.BROADCAST and view.state not in ON_CHAIN
     if asked:
         confirm_amount(view, verb="broadcast", confirm_sats=confirm_sats)
-    with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+
+    def step(desk: Desk, backend: Backend) -> ProposalView:
         record = broadcast_proposal(
             desk,
             backend,
@@ -250,16 +257,17 @@ def broadcast(
             progress=session.progress,
             was_confirmed=asked,
         )
-        sent = view_proposal(desk.state, desk.vault, record, limits)
+        return view_proposal(desk.state, desk.vault, record, limits)
+
+    sent = on_chain(session, step)
     if not wait or sent.state not in (ProposalState.BROADCAST, ProposalState.MINED):
         return answer_of(sent)
 
-    def look() -> ProposalState:
-        with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
-            sync_coins(desk, backend, full=False, progress=session.progress)
-            return state_of(desk.state, desk.state.proposals[sent.proposal_id])
+    def seen(desk: Desk, backend: Backend) -> ProposalState:
+        sync_coins(desk, backend, full=False, progress=session.progress)
+        return state_of(desk.state, desk.state.proposals[sent.proposal_id])
 
-    wait_for_confirmation(look, pause=wait_a_while)
+    wait_for_confirmation(lambda: on_chain(session, seen), pause=wait_a_while)
     office = open_office(workspace_of(session))
     return answer_of(view_proposal(office.state, office.vault, office.state.proposals[sent.proposal_id], limits))
 
@@ -282,10 +290,13 @@ def bump(session: Session, named: str | None, inflow: str | None, fee_rate: str,
     rate, limits = rate_of(fee_rate), limits_of(max_fee_sats)
     if rate is None:
         raise click.UsageError("give --fee-rate")
-    with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+
+    def step(desk: Desk, backend: Backend) -> Answer:
         if inflow is not None:
             return answer_of(bump_inflow(desk, backend, inflow, rate, limits=limits, progress=session.progress))
         return answer_of(bump_proposal(desk, backend, named or "", rate, limits=limits, progress=session.progress))
+
+    return on_chain(session, step)
 
 
 @proposal.command(epilog=examples("custody proposal cancel 3f9a21c07be4d512 --fee-rate 20"))
@@ -298,8 +309,11 @@ def cancel(session: Session, named: str, fee_rate: str, max_fee_sats: int | None
     rate, limits = rate_of(fee_rate), limits_of(max_fee_sats)
     if rate is None:
         raise click.UsageError("give --fee-rate")
-    with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
+
+    def step(desk: Desk, backend: Backend) -> Answer:
         return answer_of(cancel_proposal(desk, backend, named, rate, limits=limits, progress=session.progress))
+
+    return on_chain(session, step)
 
 
 @proposal.command(epilog=examples("custody proposal withdraw 3f9a21c07be4d512 --reason 'invoice was wrong'"))
@@ -321,9 +335,11 @@ def reject(session: Session, named: str, reason: str | None) -> Answer:
 
 
 def _ended(session: Session, named: str, kind: str, reason: str | None) -> Answer:
-    with editing(workspace_of(session), surroundings_of(session)) as desk:
+    def step(desk: Desk) -> Answer:
         record = end_proposal(desk, named, kind=kind, reason=reason)
         return answer_of(view_proposal(desk.state, desk.vault, record))
+
+    return at_desk(session, step)
 
 
 def _payments_of(session: Session, place: str | None) -> tuple[Payment, ...]:

@@ -89,8 +89,8 @@ def broadcast_proposal(
     sync_coins(desk, backend, full=False, progress=progress)
     record = find_proposal(desk.state, named)
     now = state_of(desk.state, record)
-    if now in ON_CHAIN:
-        return _recorded(desk, record)
+    if now in ON_CHAIN or record.final_txid in desk.state.transactions:
+        return _recorded(desk, record)  # it is out: nothing is decided any more
     final = record.final
     if final is None:
         raise NotYet(

@@ -19,7 +19,7 @@ from custody.errors import CheckFailed, Conflict, CustodyError, JsonValue
 from custody.ports import Clock, NonceSource
 from custody.vault.vault import Vault
 from custody.workflow.clock import rfc3339
-from custody.workflow.open_vault import open_vault
+from custody.workflow.open_vault import require_adopted_file
 from custody.workspace.journal_store import open_journal
 from custody.workspace.layout import Workspace
 from custody.workspace.lock import writer_lock
@@ -139,9 +139,11 @@ def open_office(workspace: Workspace) -> Office:
         Altered: the vault file or the journal is not what was adopted and appended.
         UpgradeNeeded: an intact journal holds an entry of a kind that this version does not know.
     """
-    vault = open_vault(workspace).vault
     entries = tuple(open_journal(workspace).entries())
-    return Office(workspace, vault, entries, fold(entries))
+    state = fold(entries)
+    vault = Vault.from_document(dict(state.vault_document))
+    require_adopted_file(workspace, vault)
+    return Office(workspace, vault, entries, state)
 
 
 @contextmanager
@@ -166,6 +168,27 @@ def decide_again(workspace: Workspace, surroundings: Surroundings, step: Callabl
     Raises:
         Conflict: JOURNAL_MOVED after five lost races, after a part was recorded, or where the answer changed.
     """
+    return _decided(workspace, surroundings, step, lambda desk, read_at: desk.office.head == read_at)
+
+
+def decide_again_from_the_start(
+    workspace: Workspace, surroundings: Surroundings, step: Callable[[Desk], _Answer]
+) -> _Answer:
+    """As `decide_again`, for a step that may be run again after it recorded something: what it records before its
+    last append is only what was seen (observations, signatures that are known then), and seen twice is seen once.
+
+    Raises:
+        Conflict: JOURNAL_MOVED after five lost races, or where the answer changed.
+    """
+    return _decided(workspace, surroundings, step, lambda _desk, _read_at: True)
+
+
+def _decided(
+    workspace: Workspace,
+    surroundings: Surroundings,
+    step: Callable[[Desk], _Answer],
+    may_repeat: Callable[[Desk, Entry], bool],
+) -> _Answer:
     moved = 0
     while True:
         desk: Desk | None = None
@@ -176,7 +199,7 @@ def decide_again(workspace: Workspace, surroundings: Surroundings, step: Callabl
         except CustodyError as error:
             lost = isinstance(error, Conflict) and error.code is Code.JOURNAL_MOVED
             moved += lost
-            if lost and moved < _MAX_DECISIONS and desk is not None and desk.office.head == read_at:
+            if lost and moved < _MAX_DECISIONS and desk is not None and may_repeat(desk, read_at):
                 continue
             if moved and not lost:
                 raise _answer_changed(error, moved) from error
