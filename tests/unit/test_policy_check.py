@@ -97,6 +97,8 @@ def test_a_limit_per_payment_above_every_tier_never_binds() -> None:
     ("edits", "where"),
     [
         ([put(f"payment.limits.{name}", "0sat") for name in ("payment", "day")], "payment.limits.day"),
+        ([put("payment.limits.month", "0sat")], "payment.limits.month"),
+        ([put("cancel.expiry", "0h")], "cancel.expiry"),
         ([put("payment.fee.max", "0sat")], "payment.fee"),
         ([put("payment.fee.max_percent", "0%")], "payment.fee"),
         ([put("internal.fee.max_rate", "0.999sat/vb")], "internal.fee"),
@@ -177,6 +179,13 @@ def test_a_quorum_that_nobody_can_complete_is_named() -> None:
 
 def test_one_person_in_two_roles_fills_one_place_of_a_quorum() -> None:
     assert unreachable_quorums(bank(), without("hina")) == ("`governance` (2 administrator and 1 auditor)",)
+
+
+def test_without_any_drafter_nothing_can_be_paid() -> None:
+    nobody_drafts = [one.split("`")[1] for one in unreachable_quorums(bank(), without("dina"))]
+    assert nobody_drafts == [
+        "payment.tiers.routine", "payment.tiers.large", "internal", "bump", "cancel", "emergency.sweep",
+    ]  # fmt: skip
 
 
 def test_a_drafter_must_be_found_beside_the_quorum() -> None:

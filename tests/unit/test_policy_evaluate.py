@@ -354,6 +354,10 @@ def test_an_outflow_that_nobody_explained_counts_one_window_long() -> None:
     outflows = (OutflowRecord(300 * BTC, MONDAY), OutflowRecord(300 * BTC, MONDAY - HOUR_S))
     both = decide(a_payment(600 * BTC), a_history(outflows=outflows), Gate.DRAFT)
     assert "by 0 other proposals and 2 unexplained outflows" in words(both, "payment.limits.day")
+    old = (*outflows, OutflowRecord(1, MONDAY - 24 * HOUR_S))
+    third = decide(a_payment(600 * BTC), a_history(outflows=old), Gate.DRAFT)
+    assert words(third, "payment.limits.day") == words(both, "payment.limits.day")
+    assert "and 3 unexplained outflows" in words(third, "payment.limits.week")
     assert "it fits from 2026-03-03T05:00:00Z" in words(both, "payment.limits.day")
 
 
@@ -419,7 +423,8 @@ def coin(number: int = 0, **changes: object) -> InputFact:
 
 
 def test_every_coin_needs_its_confirmations() -> None:
-    assert decide(a_payment(inputs=(coin(),)), APPROVED).is_allowed
+    enough = decide(a_payment(inputs=(coin(),)), APPROVED)
+    assert enough.is_allowed and words(enough, "payment.confirmations") == "every coin has at least 6 confirmations"
     decision = decide(a_payment(inputs=(coin(), coin(1, confirmations=5))), APPROVED)
     assert denied(decision) == {"payment.confirmations"}
     assert words(decision, "payment.confirmations") == "a coin needs 6 confirmations; coin:1 has 5"
@@ -430,7 +435,8 @@ def test_the_number_of_coins_has_two_bounds(number: int, holds: bool) -> None:
     policy = bank(put("payment.inputs", {"min": 2, "max": 3}))
     decision = decide(a_payment(inputs=tuple(coin(one) for one in range(number))), APPROVED, policy=policy)
     assert denied(decision) == (set() if holds else {"payment.inputs"})
-    assert words(decision, "payment.inputs").endswith("allowed are at least 2, at most 3")
+    spent = f"it spends {number} coin{'' if number == 1 else 's'}; allowed are at least 2, at most 3"
+    assert words(decision, "payment.inputs") == spent
 
 
 @pytest.mark.parametrize(
@@ -490,7 +496,8 @@ def test_an_address_of_ours_is_paid_once() -> None:
     assert denied(decide(a_payment(own_outputs=(own(), own())), APPROVED)) == {"coins.address_reuse"}
     assert decide(a_payment(own_outputs=(own("a"), own("b"))), APPROVED).is_allowed
     lenient = bank(put("coins.address_reuse", "allowed"))
-    assert decide(a_payment(own_outputs=(own(was_used=True),)), APPROVED, policy=lenient).is_allowed
+    again = decide(a_payment(own_outputs=(own(was_used=True),)), APPROVED, policy=lenient)
+    assert again.is_allowed and words(again, "coins.address_reuse") == "addresses of ours may be paid again"
 
 
 def test_an_address_of_ours_has_a_cap() -> None:

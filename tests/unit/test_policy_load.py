@@ -259,7 +259,8 @@ def test_values_for_people() -> None:
     assert show_amount(123_456_700_000_000) == "1,234,567 BTC (123,456,700,000,000 sat)"
     assert show_amount(0) == "0 BTC (0 sat)"
     assert [show_duration(seconds) for seconds in (0, 1, 2, 59, 60, 90 * 60, 3_600, 86_400, 172_800, 259_200)] == [
-        "no time", "1 second", "2 seconds", "59 seconds", "1 minute", "90 minutes", "1 hour", "24 hours", "48 hours", "3 days",
+        "no time", "1 second", "2 seconds", "59 seconds", "1 minute", "90 minutes", "1 hour", "24 hours", "48 hours",
+        "3 days",
     ]  # fmt: skip
     assert [show_percent(points) for points in (0, 5, 50, 100, 1_000, 10_000)] == [
         "0 %", "0.05 %", "0.5 %", "1 %", "10 %", "100 %",
