@@ -26,8 +26,8 @@ from custody.bitcoin.descriptor import Branch
 from custody.errors import Altered, CustodyError, UpgradeNeeded
 from custody.people.approval import require_signed
 from custody.people.change import Change, ChangeKind
-from custody.people.officer import SIGNER, Officer
-from custody.people.statement import attest_statement, checkpoint_statement
+from custody.people.officer import ADMINISTRATOR, SIGNER, Officer
+from custody.people.statement import GovernanceRef, attest_statement, checkpoint_statement
 from custody.policy.load import policy_from_document
 from custody.spend.document import boolean_of, fields_of, hash_of, integer_of, text_of
 from custody.vault.vault import Vault
@@ -142,23 +142,31 @@ def _signed(gov: GovernanceState, entry: Entry, vault: VaultFacts) -> Governance
         raise _Disregard(f"`{name}` is no officer who can sign this change")
     statement = record.change.statement(vault.name) if approves else record.change.rejection(vault.name)
     _require(lambda: require_signed(signature, statement, officer))
-    record = replace(
-        record,
-        signatures=(
-            *(one for one in record.signatures if one.officer != name),
-            ChangeSignature(name, approves, entry.seq),
-        ),
-    )
+    if name in record.refusers:
+        raise _Disregard(f"`{name}` refused this change: that is final")
     if record.status is ChangeStatus.WAITING and not approves:
-        if officer.name not in gov.officers:
-            raise _Disregard(f"`{name}` is no officer in force")
-        return _with_change(gov, replace(record, status=ChangeStatus.VETOED, decided_seq=entry.seq))
+        return _vetoed(gov, _with_signature(record, name, entry, approves=False), entry, vault)
     if record.status is not ChangeStatus.PENDING:
         raise _Disregard(f"the change is {record.status} already")
     problem = _problem(gov, record.change)
     if problem is not None:
         raise _Disregard(problem)
-    return _settled(gov, record, entry, vault)
+    return _settled(gov, _with_signature(record, name, entry, approves=approves), entry, vault)
+
+
+def _with_signature(record: ChangeRecord, name: str, entry: Entry, *, approves: bool) -> ChangeRecord:
+    others = tuple(one for one in record.signatures if one.officer != name)
+    return replace(record, signatures=(*others, ChangeSignature(name, approves, entry.seq)))
+
+
+def _vetoed(gov: GovernanceState, record: ChangeRecord, entry: Entry, vault: VaultFacts) -> GovernanceState:
+    """End a change that waits. The veto takes a number of its own, so that who leaves it out leaves a gap."""
+    name = record.signatures[-1].officer
+    if name not in gov.officers:
+        raise _Disregard(f"`{name}` is no officer in force")
+    veto = GovernanceRef(gov.next_number, record.change.rejection(vault.name).digest)
+    gov = _with_stale(replace(gov, statements=(*gov.statements, veto)), record.change)
+    return _with_change(gov, replace(record, status=ChangeStatus.VETOED, decided_seq=entry.seq))
 
 
 def _settled(gov: GovernanceState, record: ChangeRecord, entry: Entry, vault: VaultFacts) -> GovernanceState:
@@ -201,7 +209,7 @@ def _in_force(gov: GovernanceState, change: Change, approvers: tuple[str, ...], 
                 enrolled_keys={**gov.enrolled_keys, **keys},
                 named={},
             )
-            return gov if change.kind is ChangeKind.ENROL else _with_policy(gov, change)
+            return gov if change.kind is ChangeKind.ENROL else _with_policy(replace(gov, founded_seq=seq), change)
         case ChangeKind.REVOKE:
             gone = gov.officers[payload.name or ""]
             officers = {name: one for name, one in gov.officers.items() if name != gone.name}
@@ -214,7 +222,9 @@ def _in_force(gov: GovernanceState, change: Change, approvers: tuple[str, ...], 
         case ChangeKind.DISALLOW:
             return replace(gov, allowlist={name: one for name, one in gov.allowlist.items() if name != payload.name})
         case ChangeKind.SUSPEND:
-            return replace(gov, suspended_by=approvers[0])
+            return replace(
+                gov, suspended_by=next(name for name in approvers if name in gov.officer_with(ADMINISTRATOR))
+            )
         case ChangeKind.RESUME:
             return replace(gov, suspended_by=None)
         case _:
@@ -223,7 +233,12 @@ def _in_force(gov: GovernanceState, change: Change, approvers: tuple[str, ...], 
 
 def _with_policy(gov: GovernanceState, change: Change) -> GovernanceState:
     policy = policy_from_document(change.payload.policy)
-    return replace(gov, policy=policy, highest_version=max(gov.highest_version, policy.version))
+    return replace(
+        gov,
+        policy=policy,
+        policies={**gov.policies, policy.digest: policy},
+        highest_version=max(gov.highest_version, policy.version),
+    )
 
 
 def _with_change(gov: GovernanceState, record: ChangeRecord) -> GovernanceState:
@@ -237,6 +252,9 @@ def _attested(gov: GovernanceState, entry: Entry, vault: VaultFacts) -> Governan
     officer = gov.officers.get(name)
     if officer is None or SIGNER not in officer.roles or cosigner not in vault.cosigners:
         raise _Disregard(f"no such officer in force with the role {SIGNER}, or no such cosigner")
+    others = [one.cosigner for one in gov.attested.values() if one.officer == name and one.cosigner != cosigner]
+    if others:
+        raise _Disregard(f"`{name}` attested for `{others[0]}` before: each key has a custodian of its own")
     statement = attest_statement(
         vault_name=vault.name,
         vault_id=vault.vault_id,
@@ -245,7 +263,7 @@ def _attested(gov: GovernanceState, entry: Entry, vault: VaultFacts) -> Governan
         cosigner=cosigner,
     )
     _require(lambda: require_signed(signature, statement, officer))
-    return replace(gov, attested={**gov.attested, cosigner: Attested(cosigner, name, entry.seq)})
+    return replace(gov, attested={**gov.attested, cosigner: Attested(cosigner, name, officer.key.blob, entry.seq)})
 
 
 def _checkpoint(gov: GovernanceState, entry: Entry, vault: VaultFacts) -> GovernanceState:

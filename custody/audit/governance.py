@@ -46,7 +46,7 @@ class ChangeRecord:
     seq: int
     status: ChangeStatus = ChangeStatus.PENDING
     signatures: tuple[ChangeSignature, ...] = ()
-    """The newest of each officer."""
+    """One of each officer; a refusal is final, so that an earlier approval can't be put after it again."""
     effective_from: int | None = None
     """When its waiting time is over: Unix seconds of the chain's median time; None before its quorums."""
     decided_seq: int | None = None
@@ -79,6 +79,8 @@ class Attested:
 
     cosigner: str
     officer: str
+    key: bytes
+    """Blob of the officer's key: a name that is enrolled anew attests anew."""
     seq: int
 
 
@@ -108,7 +110,7 @@ class GovernanceState:
     """The governance after the entries so far."""
 
     statements: tuple[GovernanceRef, ...] = ()
-    """Every statement whose quorums were complete, by number; empty before the founding."""
+    """Every statement whose quorums were complete, and every veto, by number; empty before the founding."""
     named: Mapping[str, Officer] = field(default_factory=dict)
     """Officers named for a founding to come: no authority."""
     officers: Mapping[str, Officer] = field(default_factory=dict)
@@ -118,6 +120,10 @@ class GovernanceState:
     revoked_at: Mapping[bytes, int] = field(default_factory=dict)
     """Entry at which a key's enrolment ended."""
     policy: SpendPolicy | None = None
+    policies: Mapping[str, SpendPolicy] = field(default_factory=dict)
+    """Every policy that was ever in force, by its digest: what was drafted under one is judged by it."""
+    founded_seq: int | None = None
+    """Entry that completed the founding."""
     highest_version: int = 0
     allowlist: Mapping[str, Allowed] = field(default_factory=dict)
     suspended_by: str | None = None

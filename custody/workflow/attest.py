@@ -53,7 +53,8 @@ def unattested(gov: GovernanceState, vault: Vault) -> tuple[str, ...]:
     """Return the cosigners for whose key no custodian in force has attested, where the policy asks for it."""
     if gov.policy is None or not gov.policy.governance.custodians_attest:
         return ()
-    given = {one.cosigner for one in gov.attested.values() if one.officer in gov.officers}
+    in_force = {one.key.blob for one in gov.officers.values()}
+    given = {one.cosigner for one in gov.attested.values() if one.key in in_force}
     return tuple(one.name for one in vault.cosigners if one.name not in given)
 
 

@@ -166,6 +166,37 @@ def test_who_is_only_about_to_be_enrolled_vetoes_nothing(ledger: GovernedLedger)
     assert ledger.state_of_change(record.change).status is ChangeStatus.WAITING
 
 
+def test_a_refusal_is_final_so_that_an_old_approval_is_never_put_after_it(ledger: GovernedLedger) -> None:
+    record = ledger.change(ChangeKind.ALLOW, Payload(entry=ENTRY))
+    ledger.propose_change(record)
+    ledger.sign_change(record, "audrey")
+    ledger.sign_change(record, "audrey", approves=False)
+    replayed = ledger.entries[-2]
+    ledger.add("change_signed", dict(replayed.body))
+    assert "refused this change: that is final" in last_words(ledger)
+    assert ledger.state_of_change(record).refusers == ("audrey",)
+
+
+def test_a_veto_takes_a_number_so_that_leaving_it_out_leaves_a_gap(ledger: GovernedLedger) -> None:
+    waiting = ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dan", "approver"),)), "ann", "bo")
+    assert [one.number for one in ledger.gov.statements] == [0, 1]
+    pending = ledger.change(ChangeKind.ALLOW, Payload(entry=ENTRY))
+    ledger.propose_change(pending)
+    ledger.sign_change(waiting.change, "audrey", approves=False)
+    assert [one.number for one in ledger.gov.statements] == [0, 1, 2]
+    assert ledger.gov.statements[2].digest == waiting.change.rejection(ledger.vault.name).digest
+    assert ledger.state_of_change(pending).status is ChangeStatus.STALE
+    ledger.sign_change(waiting.change, "cy", approves=False)
+    assert "vetoed already" in last_words(ledger)
+
+
+def test_who_suspends_is_the_administrator_whoever_signed_first(ledger: GovernedLedger) -> None:
+    change = ledger.change(ChangeKind.SUSPEND, Payload())
+    ledger.propose_change(change)
+    ledger.sign_change(change, "cy", "ann")
+    assert ledger.gov.suspended_by == "ann"
+
+
 def test_an_approval_is_taken_back_by_a_refusal(ledger: GovernedLedger) -> None:
     change = ledger.change(ChangeKind.ALLOW, Payload(entry=ENTRY))
     ledger.propose_change(change)
@@ -260,6 +291,9 @@ def test_a_custodian_attests_with_the_role_and_their_own_key(ledger: GovernedLed
         assert "no such officer in force with the role signer, or no such cosigner" in last_words(ledger)
     attest(ledger, "audrey", "bo", "cy")
     assert "enrolled with" in last_words(ledger)
+    attest(ledger, "cy", "ann")
+    assert "attested for `bo` before" in last_words(ledger)
+    assert set(ledger.gov.attested) == {"bo"}
     assert ledger.gov.attested["bo"].officer == "cy"
 
 
