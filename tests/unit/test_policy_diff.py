@@ -184,6 +184,17 @@ def test_strangers_are_compared_by_the_tier_that_they_are_lifted_to() -> None:
     assert is_no_weaker(bank(put("payment.unlisted", "routine")), bank(put("payment.unlisted", "large")))
 
 
+def test_tiers_and_what_strangers_need_may_change_at_once() -> None:
+    old = bank(put("payment.unlisted", "large"))
+    new = bank(put("payment.unlisted", "large"), put("payment.tiers.1.waiting", "7h"))
+    found = diff_policies(old, new)
+    assert found.easier == ()
+    assert found.harder == (
+        "payment up to 10 BTC (1,000,000,000 sat), to others.waiting: from 6 hours to 7 hours",
+        "payment above 10 BTC (1,000,000,000 sat) up to 1,000 BTC (100,000,000,000 sat).waiting: from 6 hours to 7 hours",
+    )
+
+
 @pytest.mark.parametrize("name", template_names())
 def test_a_policy_equals_itself(name: str) -> None:
     policy = load_policy(template(name))
