@@ -1,7 +1,8 @@
 """JSON in exactly one form: RFC 8785 out, and a reader that accepts no second meaning.
 
 `canonical()` is what gets hashed and signed; `parse_json()` reads documents, and
-`parse_canonical()` those that must be right to the byte. All know integers within
+`parse_canonical()` those that must be right to the byte; `parse_foreign_json()` reads other
+programs' files, whose odd numbers it keeps as text. All know integers within
 +/-(2**53 - 1), strings, booleans, null, lists and objects, and nothing else: no floats, no
 duplicate keys, no lone surrogates, no byte order mark. None gives an unknown field a
 meaning: that is the business of each document's type.
@@ -49,6 +50,20 @@ def parse_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> JsonValue:
             that `canonical()` refuses.
     """
     value = _decoded(_text_of(data, max_bytes), _DECODER.decode)
+    _require_document_values(value)
+    return value
+
+
+def parse_foreign_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> JsonValue:
+    """Read JSON that another program wrote: as `parse_json`, but other numbers than safe whole ones become their text.
+
+    Wallet files hold rates, sizes and times that nobody here reads; they are no reason to refuse
+    the file, and no float may come of them.
+
+    Raises:
+        InvalidInput: too large, not UTF-8, not JSON, a duplicate key, `NaN`, or more than 64 levels.
+    """
+    value = _decoded(_text_of(data, max_bytes), _FOREIGN_DECODER.decode)
     _require_document_values(value)
     return value
 
@@ -178,6 +193,11 @@ def _whole_number(digits: str) -> int:
     return value
 
 
+def _number_or_text(digits: str) -> int | str:
+    is_safe = len(digits) <= _MAX_INTEGER_DIGITS + 1 and abs(int(digits)) <= MAX_SAFE_INTEGER
+    return int(digits) if is_safe else digits
+
+
 def _refuse_number(_digits: str) -> NoReturn:
     raise _malformed("a number is not whole")
 
@@ -195,6 +215,14 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=_object_without_duplicates,
     parse_float=_refuse_number,
     parse_int=_whole_number,
+    parse_constant=_refuse_number,
+    strict=True,
+)
+
+_FOREIGN_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_without_duplicates,
+    parse_float=str,
+    parse_int=_number_or_text,
     parse_constant=_refuse_number,
     strict=True,
 )
