@@ -14,7 +14,8 @@ from custody.errors import Finding, JsonValue, Severity, UsageError, refusals
 from custody.vault.checks import inspect_vault
 from custody.vault.compare import compare_vaults
 from custody.vault.cosigner import Cosigner
-from custody.vault.formats.detect import ImportTerms, VaultFormat, write_vault
+from custody.vault.formats.detect import VaultFormat
+from custody.vault.formats.registry import WRITERS, ImportTerms, write_vault
 from custody.vault.importing import import_vault
 from custody.vault.vault import Vault
 from custody.workflow.create_vault import create_vault
@@ -187,7 +188,7 @@ def compare(first: str, second: str) -> Answer:
         'bitcoin-cli -rpcwallet=watch importdescriptors "$(cat core.json)"',
     )
 )
-@click.option("--format", "kind", required=True, type=click.Choice([str(kind) for kind in VaultFormat]))
+@click.option("--format", "kind", required=True, type=click.Choice([str(kind) for kind in WRITERS]))
 @click.option("-o", "--output", default=STDIO, metavar="FILE", help="A new file; stdout by default.")
 @vault_file_option
 @click.pass_obj

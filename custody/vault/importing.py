@@ -10,7 +10,8 @@ from custody.codes import Code
 from custody.errors import CheckFailed, Finding, InvalidInput
 from custody.vault.checks import require_sound
 from custody.vault.compare import require_expected
-from custody.vault.formats.detect import ImportTerms, VaultFormat, detect_format, read_vault
+from custody.vault.formats.detect import VaultFormat, detect_format
+from custody.vault.formats.registry import ImportTerms, read_vault
 from custody.vault.vault import Vault
 
 

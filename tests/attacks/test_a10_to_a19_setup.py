@@ -11,7 +11,7 @@ from custody.codes import Code
 from custody.errors import CheckFailed, CustodyError, Severity
 from custody.vault.checks import inspect_vault, require_sound
 from custody.vault.compare import compare_vaults
-from custody.vault.formats.detect import ImportTerms
+from custody.vault.formats.registry import ImportTerms
 from custody.vault.importing import Imported, import_vault
 from custody.vault.vault import Vault
 from support.vaults import expression, make_keys, make_vault, rechecksummed, vault_of

@@ -7,7 +7,7 @@ import pytest
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.network import Network
 from custody.vault.formats import core_descriptors
-from custody.vault.formats.detect import ImportTerms
+from custody.vault.formats.registry import ImportTerms
 from custody.vault.importing import import_vault
 from support.node import Node
 from support.vaults import make_vault

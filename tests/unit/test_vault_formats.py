@@ -7,9 +7,10 @@ import pytest
 
 from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.errors import CustodyError, Severity, UsageError
+from custody.errors import CustodyError, InvalidInput, Severity, UsageError
 from custody.vault.formats import core_descriptors, vault_file
-from custody.vault.formats.detect import ImportTerms, VaultFormat, detect_format, read_vault, write_vault
+from custody.vault.formats.detect import VaultFormat, detect_format
+from custody.vault.formats.registry import WRITERS, ImportTerms, read_vault, write_vault
 from custody.vault.importing import import_vault
 from custody.vault.vault import Vault
 from support.vaults import make_vault
@@ -34,7 +35,7 @@ def _refusal(document: object, terms: ImportTerms = TERMS) -> Code:
     return refused.value.code
 
 
-@pytest.mark.parametrize("kind", list(VaultFormat))
+@pytest.mark.parametrize("kind", list(WRITERS))
 @pytest.mark.parametrize("network", list(Network))
 def test_every_format_comes_back(kind: VaultFormat, network: Network) -> None:
     vault = make_vault(3, 5, network=network)
@@ -45,10 +46,24 @@ def test_every_format_comes_back(kind: VaultFormat, network: Network) -> None:
     assert (returned == vault) is (kind is VaultFormat.VAULT)
 
 
-@pytest.mark.parametrize("kind", list(VaultFormat))
-def test_a_receive_only_vault_comes_back_from_every_format(kind: VaultFormat) -> None:
+SAYS_BRANCHES = (VaultFormat.VAULT, VaultFormat.DESCRIPTOR, VaultFormat.CORE)
+
+
+def _receive_only() -> Vault:
     full = make_vault()
-    vault = replace(full, descriptor=replace(full.descriptor, branches=(0,)), receive_only=True)
+    return replace(full, descriptor=replace(full.descriptor, branches=(0,)), receive_only=True)
+
+
+@pytest.mark.parametrize("kind", sorted(set(WRITERS) - set(SAYS_BRANCHES)))
+def test_a_receive_only_vault_is_not_written_where_both_branches_are_meant(kind: VaultFormat) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        write_vault(_receive_only(), kind)
+    assert refused.value.code is Code.RECEIVE_ONLY_VAULT
+
+
+@pytest.mark.parametrize("kind", SAYS_BRANCHES)
+def test_a_receive_only_vault_comes_back_from_formats_that_say_branches(kind: VaultFormat) -> None:
+    vault = _receive_only()
     data = write_vault(vault, kind).encode()
     assert _refusal(data) is Code.CHANGE_BRANCH_MISSING
     returned, _remarks = read_vault(data, replace(TERMS, receive_only=True))
@@ -56,7 +71,7 @@ def test_a_receive_only_vault_comes_back_from_every_format(kind: VaultFormat) ->
 
 
 def test_receive_only_for_a_vault_with_change_is_refused() -> None:
-    for kind in VaultFormat:
+    for kind in WRITERS:
         data = write_vault(make_vault(), kind).encode()
         assert _refusal(data, replace(TERMS, receive_only=True)) is Code.IMPORT_INCONSISTENT
 

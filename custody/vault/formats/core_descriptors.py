@@ -1,5 +1,8 @@
 """Bitcoin Core's descriptors as JSON: what `listdescriptors` prints and `importdescriptors` takes.
 
+The whole command `importdescriptors '[…]'`, as a Coldcard exports it, and one object with `desc`
+are read too. The watch-only wallet that version 32 exports is a database: `restorewallet` loads it,
+and then `listdescriptors` tells what stands in it.
 Core keeps one descriptor per branch, told apart by `internal`; a pair is joined, and a flag
 that contradicts the branch in the descriptor is refused. Fields that say nothing about
 scripts (labels, ranges, timestamps) are not read. A wallet's other descriptors, of kinds that
@@ -17,6 +20,7 @@ from custody.errors import Finding, InvalidInput, JsonValue, Severity
 from custody.vault.vault import Vault
 
 MAX_BYTES = 1_000_000
+COMMAND = "importdescriptors "
 EXPORT_RANGE = 1000
 """How many scripts the node watches per branch until it extends the range by itself."""
 
@@ -35,7 +39,7 @@ def parse(data: bytes, network: Network) -> tuple[Descriptor, tuple[Finding, ...
         InvalidInput: no vault or more than one in it, flags that contradict the branches, and all
             that descriptors are refused for.
     """
-    entries = _entries(parse_json(data, max_bytes=MAX_BYTES))
+    entries = _entries(parse_json(_without_command(data), max_bytes=MAX_BYTES))
     listed: list[_Listed] = []
     passed_over: list[InvalidInput] = []
     for entry in entries:
@@ -68,7 +72,19 @@ def _entry(vault: Vault, branch: int) -> dict[str, JsonValue]:
     }
 
 
+def _without_command(data: bytes) -> bytes:
+    text = data.strip()
+    if not text.startswith(COMMAND.encode()):
+        return data
+    quoted = text.removeprefix(COMMAND.encode()).strip()
+    if len(quoted) < 2 or not (quoted.startswith(b"'") and quoted.endswith(b"'")):
+        raise _malformed("the command is not `importdescriptors '[…]'`")
+    return quoted[1:-1]
+
+
 def _entries(document: JsonValue) -> list[dict[str, JsonValue]]:
+    if isinstance(document, dict) and "desc" in document:
+        return [document]
     listed = document.get("descriptors") if isinstance(document, dict) else document
     if not isinstance(listed, list) or not listed:
         raise _malformed("the JSON document is neither an array nor an object with `descriptors`")

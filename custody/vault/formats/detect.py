@@ -1,122 +1,145 @@
-"""Which wallet format a file is, by its content and never by its name; one reader and writer for all.
+"""Which wallet format a file is, by its content and never by its name.
 
-Formats other than our own know neither the vault's name nor its cosigners' nor, beyond main
-or test, its network: these come from the person who imports. There is no default network.
+Only the shape is looked at; whether the content is valid is the reader's business. Files that
+are known but never a vault (databases, encrypted wallets, one cosigner's key) are refused by name.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import NoReturn
 
-from custody.bitcoin.descriptor import Descriptor
-from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.documents.canonical_json import parse_json
-from custody.errors import Finding, InvalidInput, UsageError
-from custody.vault.cosigner import Cosigner
-from custody.vault.formats import core_descriptors, descriptor_text, vault_file
-from custody.vault.vault import Vault
+from custody.documents.canonical_json import parse_foreign_json
+from custody.errors import InvalidInput, JsonValue
+from custody.vault.formats import (
+    bluewallet,
+    cobo_vault,
+    core_descriptors,
+    foreign_json,
+    jade,
+    keystone,
+    multisig_text,
+    nunchuk,
+    passport,
+    sparrow_text,
+    specter_diy,
+)
 
 
 class VaultFormat(StrEnum):
-    """A format that a vault can be read from and written to."""
+    """A format that a vault can be read from."""
 
     VAULT = "vault"
     DESCRIPTOR = "descriptor"
     CORE = "core"
+    SPARROW = "sparrow"
+    SPARROW_TEXT = "sparrow-text"
+    SPECTER = "specter"
+    SPECTER_DIY = "specter-diy"
+    CARAVAN = "caravan"
+    COLDCARD = "coldcard"
+    COBO_VAULT = "cobo-vault"
+    KEYSTONE = "keystone"
+    PASSPORT = "passport"
+    JADE = "jade"
+    BLUEWALLET = "bluewallet"
+    NUNCHUK = "nunchuk"
+    ELECTRUM = "electrum"
+    BIP388 = "bip388"
+    BSMS = "bsms"
+    LIANA = "liana"
 
 
-@dataclass(frozen=True, slots=True)
-class ImportTerms:
-    """What the person who imports says about the vault."""
-
-    name: str | None
-    network: Network | None
-    receive_only: bool = False
-    birth_height: int | None = None
-
-
-_Value = TypeVar("_Value")
 _FUNCTION = re.compile(rb"\s*[a-z0-9_]+\s*\(")
 _OBJECT_OR_ARRAY = re.compile(rb"\s*[\[{]")
+_KEY_EXPRESSION = re.compile(rb"\s*\[[0-9a-fA-F]{8}[/\]]")
+_OUR_TEXT = re.compile(rb"(?m)^format: *custody-")
+
+_DIALECTS = (
+    ("Exported by Blockstream Jade", VaultFormat.JADE),
+    (jade.HEADING, VaultFormat.JADE),
+    (nunchuk.HEADING, VaultFormat.NUNCHUK),
+    (bluewallet.HEADING, VaultFormat.BLUEWALLET),
+    (keystone.HEADING, VaultFormat.KEYSTONE),
+    (cobo_vault.HEADING, VaultFormat.COBO_VAULT),
+    ("Cobo Vault Multisig", VaultFormat.COBO_VAULT),
+    (passport.HEADING, VaultFormat.PASSPORT),
+)
+"""How the first comment of a multisig text begins; what has none of these is called Coldcard's. All mean the same."""
+
+_TEXTS = (
+    (re.compile(rb"\s*" + core_descriptors.COMMAND.encode()), VaultFormat.CORE),
+    (re.compile(rb"\s*" + specter_diy.COMMAND.encode()), VaultFormat.SPECTER_DIY),
+    (re.compile(rb"\s*BSMS \d"), VaultFormat.BSMS),
+    (_FUNCTION, VaultFormat.DESCRIPTOR),
+    (sparrow_text.SHAPE, VaultFormat.SPARROW_TEXT),
+)
+
+_OBJECTS = (
+    (frozenset({"format"}), VaultFormat.VAULT),
+    (frozenset({"quorum", "extendedPublicKeys"}), VaultFormat.CARAVAN),
+    (frozenset({"keystores", "policyType"}), VaultFormat.SPARROW),
+    (frozenset({"wallet_type"}), VaultFormat.ELECTRUM),
+    (frozenset({"keys_info"}), VaultFormat.BIP388),
+    (frozenset({"accounts", "network"}), VaultFormat.LIANA),
+    (frozenset({"recv_descriptor"}), VaultFormat.SPECTER),
+    (frozenset({"descriptor"}), VaultFormat.SPECTER),
+)
+"""Members that tell one program's object from another's, in the order of asking; the rest is Bitcoin Core's."""
+
+_KNOWN_STRANGERS = (
+    (b"SQLite format 3\0", "a Bitcoin Core wallet database", "Load it with `restorewallet` and give `listdescriptors`"),
+    (b"H:2,", "a Sparrow wallet database", "In Sparrow, export the wallet as an output descriptor and give that"),
+    (b"U1BSVzE", "an encrypted Sparrow wallet", "In Sparrow, export the wallet as an output descriptor and give that"),
+    (b"QklFMQ", "an encrypted Electrum wallet", "In Electrum, save a watch-only copy without a password and give that"),
+)
 
 
 def detect_format(data: bytes) -> VaultFormat:
-    """Return the format that the content has the shape of; whether it is valid is not looked at.
+    """Return the format that the content has the shape of.
 
     Raises:
-        InvalidInput: JSON that can't be read.
+        InvalidInput: UNKNOWN_FORMAT for a known file that is no vault; JSON that can't be read.
     """
-    if _FUNCTION.match(data):
-        return VaultFormat.DESCRIPTOR
-    if not _OBJECT_OR_ARRAY.match(data):
-        return VaultFormat.VAULT
-    document = parse_json(data, max_bytes=core_descriptors.MAX_BYTES)
-    return VaultFormat.VAULT if isinstance(document, dict) and "format" in document else VaultFormat.CORE
+    for start, what, advice in _KNOWN_STRANGERS:
+        if data.startswith(start):
+            _refuse(what, f"{advice}.")
+    if _KEY_EXPRESSION.match(data):
+        _refuse_key()
+    if _OBJECT_OR_ARRAY.match(data):
+        return _detect_json(parse_foreign_json(data, max_bytes=foreign_json.MAX_BYTES))
+    for shape, kind in _TEXTS:
+        if shape.match(data):
+            return kind
+    if multisig_text.has_shape(data) and not _OUR_TEXT.search(data):
+        return _dialect(data)
+    return VaultFormat.VAULT
 
 
-def read_vault(data: bytes, terms: ImportTerms) -> tuple[Vault, tuple[Finding, ...]]:
-    """Read a vault from any format, and what is worth saying about the file.
-
-    Raises:
-        UsageError: the name or network is missing where the format doesn't have it.
-        InvalidInput: all that the format refuses; NETWORK_MISMATCH; CHANGE_BRANCH_MISSING.
-    """
-    kind = detect_format(data)
-    if kind is VaultFormat.VAULT:
-        return _ours(vault_file.parse(data), terms), ()
-    network = _given(terms.network, "--network")
-    if kind is VaultFormat.CORE:
-        descriptor, findings = core_descriptors.parse(data, network)
-        return _named(descriptor, network, terms), findings
-    return _named(descriptor_text.parse(data, network), network, terms), ()
+def _detect_json(document: JsonValue) -> VaultFormat:
+    if isinstance(document, dict):
+        for members, kind in _OBJECTS:
+            if members <= document.keys():
+                return kind
+        if "xfp" in document or "ExtPubKey" in document:
+            _refuse_key()
+    if isinstance(document, list) and document and isinstance(document[0], str):
+        _refuse("a device's own setting", "Export the wallet from the device and give that.")
+    return VaultFormat.CORE
 
 
-def write_vault(vault: Vault, kind: VaultFormat) -> str:
-    """Return the vault in the given format; reading it again gives the same vault_id."""
-    write = {
-        VaultFormat.VAULT: vault_file.write,
-        VaultFormat.DESCRIPTOR: descriptor_text.write,
-        VaultFormat.CORE: core_descriptors.write,
-    }[kind]
-    return write(vault)
+def _dialect(data: bytes) -> VaultFormat:
+    comments = (line.removeprefix(b"#").strip() for line in data.splitlines() if line.startswith(b"#"))
+    first = next(comments, b"").decode("utf-8", errors="replace")
+    return next((kind for heading, kind in _DIALECTS if first.startswith(heading)), VaultFormat.COLDCARD)
 
 
-def _ours(vault: Vault, terms: ImportTerms) -> Vault:
-    if terms.network is not None and terms.network is not vault.network:
-        raise InvalidInput(
-            Code.NETWORK_MISMATCH,
-            f"the file is for network `{vault.network}`, --network says `{terms.network}`",
-            advice="Find out for which network the vault was made.",
-        )
-    return Vault(
-        terms.name or vault.name,
-        vault.network,
-        vault.descriptor,
-        vault.cosigners,
-        vault.birth_height if terms.birth_height is None else terms.birth_height,
-        terms.receive_only,
+def _refuse_key() -> NoReturn:
+    _refuse(
+        "one cosigner's key",
+        "Collect every cosigner's key, then use vault create; or give the file of the whole wallet.",
     )
 
 
-def _named(descriptor: Descriptor, network: Network, terms: ImportTerms) -> Vault:
-    cosigners = tuple(Cosigner(f"cosigner-{number}", key) for number, key in enumerate(descriptor.keys, start=1))
-    return Vault(
-        name=_given(terms.name, "--name"),
-        network=network,
-        descriptor=descriptor,
-        cosigners=cosigners,
-        birth_height=terms.birth_height or 0,
-        receive_only=terms.receive_only,
-    )
-
-
-def _given(value: _Value | None, option: str) -> _Value:
-    if value is None:
-        raise UsageError(
-            Code.USAGE,
-            f"{option} is missing: this format doesn't say it",
-            advice=f"Add {option}; nothing is assumed.",
-        )
-    return value
+def _refuse(what: str, advice: str) -> NoReturn:
+    raise InvalidInput(Code.UNKNOWN_FORMAT, f"the file is {what}, not the description of a wallet", advice=advice)
