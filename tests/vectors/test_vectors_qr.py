@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from custody.bitcoin.qr_payload import payload_of
 from custody.documents.qr.bytewords import bytewords_encode
 from custody.documents.qr.cbor import cbor_decode, cbor_encode
 from custody.documents.qr.fountain import Xoshiro256, fountain_parts
@@ -142,3 +143,55 @@ def test_fragments_are_the_published_ones() -> None:
 def test_mixtures_alone_join_without_the_first_round() -> None:
     published = lists()["test_ur_encoder"]
     assert join(published[9:] + published[:5]).payload == wrap_bytes(wolf(256))
+
+
+WRITTEN_OTHERWISE = {
+    "xpub6ERApfZwUNrh": "depth 4 below an origin of three steps: a UR can't say which child it is",
+    "xpub69H7F5d8KSRg": "the paper leaves the origin out that its CBOR has",
+}
+
+
+def test_outputs_and_accounts_are_the_published_descriptors() -> None:
+    counted = {"equal": 0, "otherwise": 0, "private": 0}
+    for vector in load_vectors("bcur.json")["papers"]:
+        if "cbor_hex" not in vector or vector["type"] in SECRET_TYPES or vector["type"] == "address":
+            continue
+        joiner = Joiner()
+        joiner.add(vector["ur"])
+        if vector["section"] == "Example/Test Vector 1" and vector["type"] == "hdkey":
+            with pytest.raises(InvalidInput, match="private"):
+                payload_of(joiner.transfer())
+            counted["private"] += 1
+            continue
+        text = payload_of(joiner.transfer()).data
+        published = vector.get("descriptor", "").replace("'", "h")
+        if any(key in published for key in WRITTEN_OTHERWISE):
+            counted["otherwise"] += 1
+        elif published:
+            assert text.decode().partition("#")[0].strip() == published
+            counted["equal"] += 1
+    assert counted == {"equal": 5, "otherwise": 2, "private": 1}
+
+
+def test_every_public_ur_of_hummingbird_is_read() -> None:
+    kinds: dict[str, int] = {}
+    for vector in load_vectors("bcur.json")["hummingbird"]:
+        for ur, cbor in _published(vector):
+            if cbor is None:
+                continue
+            try:
+                joiner = Joiner()
+                joiner.add(ur)
+                kind = str(payload_of(joiner.transfer()).kind)
+            except InvalidInput as error:
+                kind = str(error.code)
+            kinds[kind] = kinds.get(kind, 0) + 1
+    assert kinds == {
+        "account": 7,
+        "binary": 2,
+        "descriptor": 5,
+        "key": 8,
+        "psbt": 2,
+        "QR_UNSUPPORTED": 2,
+        "SECRET_MATERIAL": 7,
+    }
