@@ -13,7 +13,7 @@ from custody.audit.bundle import Bundle
 from custody.audit.fold_bundle import FoldedBundle
 from custody.audit.fold_governance import CHANGE_PROPOSED, CHECKPOINT
 from custody.audit.governance import GovernanceState
-from custody.audit.spend_facts import void_approvals
+from custody.audit.spend_facts import approvals_in_force
 from custody.audit.trust_pin import newest_checkpoint
 from custody.codes import Code
 from custody.errors import Finding, JsonValue, Severity
@@ -157,7 +157,8 @@ def _checkpoint_findings(bundle: Bundle, gov: GovernanceState) -> Iterator[Findi
 
 
 def _void_findings(folded: FoldedBundle) -> Iterator[Finding]:
-    for one in void_approvals(folded.governance, folded.record, None):
+    holding = approvals_in_force(folded.governance, folded.record)
+    for one in (one for one in folded.record.statements if one.kind == "approve" and one not in holding):
         words = f"`{one.officer}`'s approval does not count: the key was revoked"
         yield warn(Code.APPROVER_NOT_AUTHORISED, at_entry(one.seq), words, "Others have to approve in that place.")
 

@@ -18,6 +18,7 @@ from custody.audit.journal import Entry
 from custody.audit.journal_fields import altered
 from custody.audit.state import IssuedAddress, PriorHistory, State
 from custody.audit.state_builder import StateBuilder
+from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
 from custody.errors import Altered, CustodyError, JsonValue, UpgradeNeeded
@@ -146,6 +147,11 @@ def _issued(state: StateBuilder, entry: Entry) -> None:
     )
     if body["branch"] != "receive" or issued.index in state.issued:
         raise malformed(f"the address at index {issued.index} was handed out before, or on another branch")
+    if issued.index > state.highest[Branch.RECEIVE] + 1:
+        words = f"it hands out index {issued.index}, the next one is {state.highest[Branch.RECEIVE] + 1}"
+        state.governance = disregard(state.governance, entry, words)
+        return
+    state.use(Branch.RECEIVE, issued.index)
     state.issued[issued.index] = issued
 
 

@@ -15,7 +15,7 @@ from custody.audit.fold_governance import VaultFacts, advance, apply_governance
 from custody.audit.fold_statements import STATEMENT, apply_statement
 from custody.audit.governance import Disregarded, GovernanceState
 from custody.audit.journal import Entry
-from custody.audit.spend_facts import valid_approvals
+from custody.audit.spend_facts import approvals_in_force
 from custody.audit.state import ProposalRecord
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
@@ -107,7 +107,7 @@ def history_of_bundle(bundle: Bundle, folded: FoldedBundle, record: ProposalReco
         now=gov.time,
         tip_height=bundle.claims.height,
         officers=officer_facts(gov.officers),
-        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in valid_approvals(gov, record, None)),
+        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in approvals_in_force(gov, record)),
         spends=bundle.claims.spends,
         outflows=bundle.claims.outflows,
         suspended_by=gov.suspended_by,

@@ -87,6 +87,9 @@ def _add(state: StateBuilder, taken_back: dict[str, SeenTransaction], seen: Seen
     # The highest time that was seen, so that a block that moves back in time can't shorten a window.
     time = state.governance.time
     state.transactions[seen.txid] = replace(seen, before_first_complete_sync=is_prior, seen_time=time)
+    for output in seen.outputs:
+        if output.place is not None:
+            state.use(*output.place)
 
 
 def _tip_of(value: JsonValue) -> SeenTip:

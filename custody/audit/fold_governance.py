@@ -73,15 +73,21 @@ def apply_governance(gov: GovernanceState, entry: Entry, vault: VaultFacts) -> G
         return disregard(gov, entry, refused.words)
 
 
-def advance(gov: GovernanceState, time: int, seq: int) -> GovernanceState:
-    """Return the governance once the chain's time has reached `time`; changes whose waiting is over take effect."""
+def advance(gov: GovernanceState, time: int, seq: int, *, settled: int | None = None) -> GovernanceState:
+    """Return the governance once the chain's time has reached `time`; changes whose waiting is over take effect.
+
+    With `settled`, where the time is only somebody's word, changes with higher numbers wait on.
+    """
     if time <= gov.time:
         return gov
     gov = replace(gov, time=time)
     due = [
         record
         for record in gov.changes.values()
-        if record.status is ChangeStatus.WAITING and record.effective_from is not None and record.effective_from <= time
+        if record.status is ChangeStatus.WAITING
+        and record.effective_from is not None
+        and record.effective_from <= time
+        and (settled is None or record.change.number <= settled)
     ]
     for record in sorted(due, key=lambda one: (one.effective_from or 0, one.change.number)):
         problem = change_problem(gov, record.change)

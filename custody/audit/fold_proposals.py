@@ -9,6 +9,7 @@ import base64
 import binascii
 from dataclasses import replace
 
+from custody.audit.draft_rules import draft_problem
 from custody.audit.fold_governance import disregard
 from custody.audit.fold_statements import STATEMENT, apply_statement
 from custody.audit.journal import Entry
@@ -48,13 +49,29 @@ _WAYS_OUT = ("draft", "export", "sign")
 def apply_proposal_event(state: StateBuilder, entry: Entry) -> None:
     """Apply one entry of a proposal."""
     if entry.kind == DRAFTED:
-        record = _drafted(state, entry)
+        _apply_draft(state, entry)
+        return
+    proposal_id = hash_of(entry.body.get("proposal_id"), "proposal_id")
+    known = state.proposals.get(proposal_id)
+    if known is not None:
+        state.proposals[proposal_id] = _advanced(state, known, entry)
+    elif proposal_id in state.refused_drafts:
+        state.governance = disregard(state.governance, entry, "it is about a draft that counts for nothing")
     else:
-        proposal_id = hash_of(entry.body.get("proposal_id"), "proposal_id")
-        known = state.proposals.get(proposal_id)
-        if known is None:
-            raise malformed(f"proposal `{proposal_id}` was never drafted")
-        record = _advanced(state, known, entry)
+        raise malformed(f"proposal `{proposal_id}` was never drafted")
+
+
+def _apply_draft(state: StateBuilder, entry: Entry) -> None:
+    record = _drafted(state, entry)
+    replaces = record.proposal.replaces
+    replaced = None if replaces is None else state.proposals[replaces]
+    problem = draft_problem(record.proposal, state.vault, replaced, state.highest)
+    if problem is not None:
+        state.refused_drafts.add(record.proposal_id)
+        state.governance = disregard(state.governance, entry, problem)
+        return
+    for one in record.proposal.change:
+        state.use(one.branch, one.index)
     state.proposals[record.proposal_id] = record
 
 
@@ -87,7 +104,7 @@ def _drafted(state: StateBuilder, entry: Entry) -> ProposalRecord:
         raise malformed("a proposal is not the one that its id names, or of another vault")
     if psbt.unsigned_txid != proposal.unsigned_txid or any(one.partial_signatures for one in psbt.inputs):
         raise malformed("a drafted PSBT is not its proposal's transaction, or is signed")
-    if proposal.proposal_id in state.proposals:
+    if proposal.proposal_id in state.proposals or proposal.proposal_id in state.refused_drafts:
         raise malformed("a proposal is drafted twice")
     if proposal.replaces is not None and proposal.replaces not in state.proposals:
         raise malformed("a proposal replaces one that was never drafted")

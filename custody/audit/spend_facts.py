@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 from custody.audit.chain_view import known_outputs, next_index, outflows
 from custody.audit.change_rules import officer_facts
+from custody.audit.draft_rules import stays_with_us
 from custody.audit.governance import GovernanceState
 from custody.audit.proposal_state import ProposalState, proposal_states, replacement_chain
-from custody.audit.signing_start import SigningStart, signing_start
+from custody.audit.signing_start import SigningStart
 from custody.audit.state import ProposalRecord, SignedStatement, State
 from custody.bitcoin.address import script_of
 from custody.bitcoin.amount import Sats, sats
@@ -30,7 +31,6 @@ from custody.policy.facts import (
     SpendRequest,
 )
 from custody.spend.expiry import parse_time
-from custody.spend.proposal import ProposalKind
 from custody.vault.vault import Vault
 
 _SEARCHED = 1_000
@@ -39,8 +39,13 @@ _FINAL_SEQUENCE = 0xFFFFFFFE
 """A sequence below this one signals replacement (BIP 125)."""
 
 
-def request_of(state: State, vault: Vault, record: ProposalRecord) -> SpendRequest:
-    """Return what the policy is asked about a proposal, drafted or about to be."""
+def request_of(
+    state: State, vault: Vault, record: ProposalRecord, statements: tuple[SignedStatement, ...]
+) -> SpendRequest:
+    """Return what the policy is asked about a proposal, drafted or about to be; `statements` are those in force.
+
+    Whether signing began, and whether a bump leans on approvals before it, is the caller's to add.
+    """
     proposal = record.proposal
     transaction = proposal.unsigned_transaction
     outputs = [(script_of(one.address, vault.network), one.address, one.value) for one in proposal.destinations]
@@ -69,33 +74,20 @@ def request_of(state: State, vault: Vault, record: ProposalRecord) -> SpendReque
         locktime=transaction.locktime,
         signals_replacement=all(one.sequence < _FINAL_SEQUENCE for one in transaction.inputs),
         expires=parse_time(proposal.expires),
-        drafter=record.proposed_by,
-        group=chain[0].proposal_id,
+        drafter=next((one.officer for one in statements if one.kind == "propose"), None),
+        group=_group(state, record, record),
         replaced_fee=None if len(chain) < 2 else chain[-2].proposal.fee,
-        replaced_was_approved=len(chain) > 1 and _was_approved(vault, chain[-2], record),
     )
 
 
-def _was_approved(vault: Vault, replaced: ProposalRecord, record: ProposalRecord) -> bool:
-    """Tell whether devices signed what is replaced, under the same policy and for the same payees.
-
-    Under a policy no device signature is recorded before its approvals are there.
-    """
-    same_policy = replaced.proposal.policy_digest == record.proposal.policy_digest
-    same_payees = sorted((one.address, one.value) for one in replaced.proposal.destinations) == sorted(
-        (one.address, one.value) for one in record.proposal.destinations
-    )
-    return same_policy and same_payees and signing_start(vault, replaced) is not None
-
-
-def history_of(state: State, record: ProposalRecord, start: SigningStart | None) -> History:
-    """Return what the journal says besides, at this head; `start` is when devices began to sign the proposal."""
+def history_of(state: State, record: ProposalRecord, statements: tuple[SignedStatement, ...]) -> History:
+    """Return what the journal says besides, at this head; `statements` are those about the proposal in force."""
     gov = state.governance
     return History(
         now=gov.time,
         tip_height=0 if state.tip is None else state.tip.height,
         officers=officer_facts(gov.officers),
-        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in valid_approvals(gov, record, start)),
+        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in statements if one.kind == "approve"),
         spends=_spends(state, record),
         outflows=tuple(
             OutflowRecord(max(0, one.left_us), one.transaction.seen_time)
@@ -106,26 +98,29 @@ def history_of(state: State, record: ProposalRecord, start: SigningStart | None)
     )
 
 
-def valid_approvals(
+def statements_in_force(
     gov: GovernanceState, record: ProposalRecord, start: SigningStart | None
 ) -> tuple[SignedStatement, ...]:
-    """Return the approvals that hold now: a revocation voids one unless a device had signed in between."""
-    approvals = (one for one in record.statements if one.kind == "approve")
-    return tuple(one for one in approvals if not _is_void(gov, one, start))
+    """Return the statements that hold now: a revocation voids one unless devices had rightly begun to sign between.
+
+    `start` is None where no device signed, or one did while something was missing.
+    """
+
+    def holds(one: SignedStatement) -> bool:
+        revoked = gov.revoked_at.get(one.key)
+        return revoked is None or (start is not None and one.seq < start.seq < revoked)
+
+    return tuple(one for one in record.statements if holds(one))
 
 
-def void_approvals(
-    gov: GovernanceState, record: ProposalRecord, start: SigningStart | None
-) -> tuple[SignedStatement, ...]:
-    """Return the approvals that a revocation took away."""
-    return tuple(one for one in record.statements if one.kind == "approve" and _is_void(gov, one, start))
+def approvals_in_force(gov: GovernanceState, record: ProposalRecord) -> tuple[SignedStatement, ...]:
+    """Return the approvals by keys that no revocation took away, whoever signed before it."""
+    return tuple(one for one in statements_in_force(gov, record, None) if one.kind == "approve")
 
 
-def _is_void(gov: GovernanceState, one: SignedStatement, start: SigningStart | None) -> bool:
-    revoked = gov.revoked_at.get(one.key)
-    if revoked is None:
-        return False
-    return start is None or not one.seq < start.seq < revoked
+def statements_before(gov: GovernanceState, record: ProposalRecord, seq: int) -> tuple[SignedStatement, ...]:
+    """Return the statements that held right before an entry of the journal."""
+    return tuple(one for one in record.statements if one.seq < seq and gov.revoked_at.get(one.key, seq) >= seq)
 
 
 def _own_scripts(state: State, vault: Vault, scripts: set[bytes]) -> set[bytes]:
@@ -206,18 +201,35 @@ def _spends(state: State, asked: ProposalRecord) -> tuple[SpendRecord, ...]:
         since = _since(state, record)
         if since is None or proposal_id == asked.proposal_id:
             continue
-        chain = replacement_chain(state, record)
-        to_ourselves = chain[0].proposal.kind is ProposalKind.INTERNAL or record.proposal.kind is ProposalKind.CANCEL
-        external = 0 if to_ourselves else record.proposal.external_total
+        external = 0 if stays_with_us(replacement_chain(state, record)) else record.proposal.external_total
         records.append(
             SpendRecord(
-                group=chain[0].proposal_id,
+                group=_group(state, record, asked),
                 amount=external + record.proposal.fee,
                 since=since,
                 ended=_ended(state, record, now, blocks),
             )
         )
     return tuple(records)
+
+
+def _group(state: State, record: ProposalRecord, asked: ProposalRecord) -> str:
+    """Name the set of proposals of which at most one can confirm, so that a window counts the largest alone.
+
+    Replacing is not enough: what `replaces` says is only words. All of them that count, and the one that is
+    asked about, must have a coin in common; else each counts for itself.
+    """
+    root = replacement_chain(state, record)[0].proposal_id
+    family = [
+        one
+        for one in (*state.proposals.values(), asked)
+        if replacement_chain(state, one)[0].proposal_id == root
+        and (one.proposal_id == asked.proposal_id or _since(state, one) is not None)
+    ]
+    common = set(record.proposal.inputs)
+    for one in family:
+        common &= set(one.proposal.inputs)
+    return root if common else record.proposal_id
 
 
 def _since(state: State, record: ProposalRecord) -> int | None:

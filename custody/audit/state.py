@@ -200,5 +200,9 @@ class State:
     prior_txids: frozenset[str] = frozenset()
     """Every transaction that was known by the first complete sync, vanished ones included."""
     governance: GovernanceState = field(default_factory=GovernanceState)
+    refused_drafts: frozenset[str] = frozenset()
+    """Ids of drafts that lie about the vault or about what they replace: they and what follows count for nothing."""
+    highest: tuple[int, int] = (-1, -1)
+    """Highest index handed out, drafted or seen, on the receive and on the change branch; -1 before the first."""
     head_seq: int = 0
     """Position of the newest entry folded."""

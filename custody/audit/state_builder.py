@@ -46,16 +46,30 @@ class StateBuilder:
     transactions: dict[str, SeenTransaction] = field(default_factory=dict)
     prior_txids: set[str] = field(default_factory=set)
     governance: GovernanceState = field(default_factory=GovernanceState)
+    refused_drafts: set[str] = field(default_factory=set)
+    highest: dict[int, int] = field(default_factory=lambda: {0: -1, 1: -1})
+    """By branch."""
     head_seq: int = 0
+    _vault: Vault | None = None
     _facts: VaultFacts | None = None
+
+    @property
+    def vault(self) -> Vault:
+        """The adopted vault: read when something has to be derived."""
+        if self._vault is None:
+            self._vault = Vault.from_document(dict(self.vault_document))
+        return self._vault
 
     @property
     def vault_facts(self) -> VaultFacts:
         """What statements say of the vault: derived when the first one is checked."""
         if self._facts is None:
-            vault = Vault.from_document(dict(self.vault_document))
-            self._facts = VaultFacts.of(vault)
+            self._facts = VaultFacts.of(self.vault)
         return self._facts
+
+    def use(self, branch: int, index: int) -> None:
+        """Note that an index is in use."""
+        self.highest[branch] = max(self.highest.get(branch, -1), index)
 
     @classmethod
     def of(cls, state: State) -> "StateBuilder":
@@ -79,6 +93,8 @@ class StateBuilder:
             transactions=dict(state.transactions),
             prior_txids=set(state.prior_txids),
             governance=state.governance,
+            refused_drafts=set(state.refused_drafts),
+            highest=dict(enumerate(state.highest)),
             head_seq=state.head_seq,
         )
 
@@ -103,5 +119,7 @@ class StateBuilder:
             transactions=dict(self.transactions),
             prior_txids=frozenset(self.prior_txids),
             governance=self.governance,
+            refused_drafts=frozenset(self.refused_drafts),
+            highest=(self.highest[0], self.highest[1]),
             head_seq=self.head_seq,
         )

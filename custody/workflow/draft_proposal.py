@@ -27,7 +27,7 @@ from custody.spend.proposal import ProposalKind
 from custody.spend.psbt_builder import build_psbt
 from custody.spend.review_model import ReviewLimits, require_clean
 from custody.spend.utxo import CONFIRMED_DEPTH
-from custody.workflow.decide import decision_on
+from custody.workflow.decide import decision_on, unapproved_outflows
 from custody.workflow.governance import default_expiry, require_drafter, require_governed_or_waived, under_policy
 from custody.workflow.office import Desk, Event
 from custody.workflow.payees import resolve_payees
@@ -114,12 +114,12 @@ def refresh(desk: Desk, backend: ChainBackend, progress: Progress) -> None:
             advice="Mend the node, run `custody coins sync --full`, then draft again.",
             details={"incomplete": list(outcome.incomplete)},
         )
-    unexplained = unexplained_outflows(desk.state)
+    unexplained = (*unexplained_outflows(desk.state), *unapproved_outflows(desk.state, desk.vault))
     if unexplained:
         first = unexplained[0].transaction.txid
         raise CheckFailed(
             Code.UNEXPLAINED_OUTFLOW,
-            f"{len(unexplained)} outflow(s) that no proposal explains, the first is {first}",
+            f"{len(unexplained)} outflow(s) that no approved proposal explains, the first is {first}",
             advice="Find out who spent it; `custody coins accept TXID` explains it, then draft again.",
             details={"txids": [one.transaction.txid for one in unexplained]},
         )

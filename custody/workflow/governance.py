@@ -57,7 +57,12 @@ def require_drafter(gov: GovernanceState, actor: str | None) -> None:
 
 
 def under_policy(state: State, request: DraftRequest) -> DraftRequest:
-    """Return the request as the policy in force wants it: its digest, and coins as deep as it asks for."""
+    """Return the request as the journal and the policy in force want it.
+
+    That is with the txid of what it replaces, the policy's digest, and coins as deep as it asks for.
+    """
+    if request.replaces is not None:
+        request = replace(request, replaces_txid=state.proposals[request.replaces].final_txid)
     policy = state.governance.policy
     if policy is None:
         return request

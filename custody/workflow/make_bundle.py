@@ -16,7 +16,7 @@ from custody.audit.governance import GovernanceState
 from custody.audit.journal import Entry
 from custody.audit.proposal_state import replacement_chain
 from custody.audit.signing_start import signing_start
-from custody.audit.spend_facts import history_of, request_of
+from custody.audit.spend_facts import history_of, request_of, statements_in_force
 from custody.audit.state import ProposalRecord, State
 from custody.audit.trust_pin import newest_checkpoint
 from custody.bitcoin.psbt import Psbt
@@ -26,6 +26,7 @@ from custody.errors import CheckFailed, Conflict
 from custody.policy.facts import OwnOutputFact
 from custody.spend.document import integer_of
 from custody.vault.vault import Vault
+from custody.workflow.decide import start_that_counts
 from custody.workflow.office import Office
 
 _OBSERVED = "chain_observed"
@@ -84,7 +85,8 @@ def _timed(entries: Iterable[Entry]) -> Iterable[TimedEntry]:
 
 def _claims(state: State, vault: Vault, record: ProposalRecord) -> Claims:
     start = signing_start(vault, record)
-    request, history = request_of(state, vault, record), history_of(state, record, start)
+    statements = statements_in_force(state.governance, record, start_that_counts(state, vault, record))
+    request, history = request_of(state, vault, record, statements), history_of(state, record, statements)
     if state.tip is None:
         raise Conflict(Code.SYNC_NEEDED, "the chain was never read", advice="Run `custody coins sync` first.")
     return Claims(

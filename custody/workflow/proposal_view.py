@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
-from custody.audit.signing_start import signing_start
-from custody.audit.spend_facts import valid_approvals, void_approvals
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.transaction import Transaction
 from custody.errors import Finding, JsonValue
 from custody.policy.decision import Decision, Effect, Gate, Reason
 from custody.spend.review_model import Review, ReviewLimits
 from custody.vault.vault import Vault
-from custody.workflow.decide import decision_on
+from custody.workflow.decide import approvals_of, decision_on
 from custody.workflow.proposal_access import collected_psbt, review_proposal
 
 
@@ -95,15 +93,15 @@ def view_proposal(
 ) -> ProposalView:
     """Return the proposal with its state, reviewed anew with the signatures collected so far."""
     review = review_proposal(state, vault, record, limits or ReviewLimits())
-    now, start = state_of(state, record), signing_start(vault, record)
+    now, (approved_by, void) = state_of(state, record), approvals_of(state, vault, record)
     return ProposalView(
         record=record,
         state=now,
         review=review,
         psbt_base64=collected_psbt(record).to_base64(),
         decision=_decision(state, vault, record, now),
-        approved_by=tuple(one.officer for one in valid_approvals(state.governance, record, start)),
-        void_approvals=tuple(one.officer for one in void_approvals(state.governance, record, start)),
+        approved_by=approved_by,
+        void_approvals=void,
     )
 
 

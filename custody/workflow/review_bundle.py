@@ -17,7 +17,7 @@ from custody.audit.bundle import Bundle
 from custody.audit.bundle_findings import governance_findings, proposal_findings, unverified_notes
 from custody.audit.fold_bundle import FoldedBundle, fold_bundle
 from custody.audit.governance import GovernanceState
-from custody.audit.spend_facts import valid_approvals
+from custody.audit.spend_facts import approvals_in_force
 from custody.audit.state import SignedStatement
 from custody.audit.trust_pin import TrustPin, newest_checkpoint, pin_findings
 from custody.bitcoin.psbt import Psbt
@@ -54,7 +54,7 @@ class BundleReview:
     @property
     def approvals(self) -> tuple[SignedStatement, ...]:
         """The approvals that count now."""
-        return valid_approvals(self.governance, self.folded.record, None)
+        return approvals_in_force(self.governance, self.folded.record)
 
     def to_json(self) -> "dict[str, JsonValue | Decimal]":
         """Return the keys of a PSBT's review, and `proposal`, `approvals`, `decision`, `governance`, `claims`."""

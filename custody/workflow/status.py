@@ -11,6 +11,7 @@ from custody.bitcoin.network import Network
 from custody.errors import JsonValue
 from custody.ports import Clock
 from custody.workflow.change_governance import ChangeView, view_change
+from custody.workflow.decide import unapproved_outflows
 from custody.workflow.list_coins import CoinList, ListedCoin, list_coins
 from custody.workflow.office import Office
 from custody.workflow.proposal_view import ProposalView, view_proposal
@@ -118,7 +119,7 @@ def status_of(office: Office, clock: Clock) -> Status:
         coins=list_coins(office),
         proposals=tuple(view for view in views if view.state in _SHOWN),
         taken_back=_taken_back(office),
-        unexplained=tuple((outflow, _payees(office, outflow)) for outflow in unexplained_outflows(state)),
+        unexplained=tuple((outflow, _payees(office, outflow)) for outflow in _unexplained(office)),
         prior=prior_total(state),
         tip_age_blocks=_tip_age(office, clock),
     )
@@ -152,6 +153,11 @@ def next_step(view: ProposalView) -> str:
             return "custody proposal add FILE"
         return f"custody proposal export {short} -o FILE"
     return "custody coins sync"
+
+
+def _unexplained(office: Office) -> tuple[Outflow, ...]:
+    """Return what no proposal explains, and what only a proposal without its approvals does."""
+    return (*unexplained_outflows(office.state), *unapproved_outflows(office.state, office.vault))
 
 
 def _awaited(view: ProposalView) -> list[JsonValue]:

@@ -95,9 +95,8 @@ def watch_request(vault: Vault, receive: int, change: int) -> WatchRequest:
 
 
 def window_of(state: State) -> tuple[int, int]:
-    """Return how many receive and change scripts to watch, by what the journal knows to be in use."""
-    last = _last_used(state)
-    receive, change = (max(WINDOW, last[branch] + 1 + MARGIN) for branch in (Branch.RECEIVE, Branch.CHANGE))
+    """Return how many receive and change scripts to watch: above all that was handed out, drafted or seen."""
+    receive, change = (max(WINDOW, last + 1 + MARGIN) for last in state.highest)
     return receive, change
 
 
@@ -123,15 +122,6 @@ def _used_indexes(request: WatchRequest, seen: WatchResult) -> dict[Branch, int]
             if place is not None:
                 used[place[0]] = max(used[place[0]], place[1])
     return used
-
-
-def _last_used(state: State) -> dict[Branch, int]:
-    last = dict.fromkeys(Branch, -1)
-    for known in known_outputs(state).values():
-        last[Branch(known.branch)] = max(last[Branch(known.branch)], known.index)
-    for issued in state.issued:
-        last[Branch.RECEIVE] = max(last[Branch.RECEIVE], issued.index)
-    return last
 
 
 def _known(state: State) -> Known:

@@ -148,7 +148,7 @@ def _adding(kind: str, body: dict[str, JsonValue]) -> Callable[[Ledger], None]:
         _gone_though_mined,
         _other_outputs,
         _height_without_block,
-        lambda ledger: [ledger.issue(4), ledger.issue(4)],
+        lambda ledger: [ledger.issue(1), ledger.issue(1)],
         lambda ledger: ledger.add(ledger.entries[0].kind, ledger.entries[0].body),
         _adding("proposal_left", {"proposal_id": "ab" * 32, "how": "export"}),
         _adding("proposal_withdrawn", {}),

@@ -4,17 +4,18 @@ from typing import Any
 
 import pytest
 
-from custody.audit.signing_start import signing_start
-from custody.audit.spend_facts import coin_label, history_of, request_of, valid_approvals, void_approvals
+from custody.audit.spend_facts import coin_label, history_of, request_of
 from custody.audit.state import ProposalRecord
+from custody.bitcoin.amount import FeeRate
 from custody.people.allowlist import AllowEntry
 from custody.people.change import ChangeKind, Payload
 from custody.people.statement import StatementKind
 from custody.policy.decision import Decision, Gate
 from custody.policy.load import load_policy
+from custody.spend.coin_selection import FeeTarget
 from custody.spend.expiry import parse_time
 from custody.spend.proposal import ProposalKind
-from custody.workflow.decide import decision_on
+from custody.workflow.decide import approvals_of, decision_on, start_that_counts
 from support.governed import GovernedLedger, officer, policy_text, simulated_vault
 from support.ledger import OUTSIDE, OUTSIDE_SCRIPT
 from support.vaults import make_vault
@@ -48,7 +49,7 @@ def test_a_request_is_what_the_transaction_does(ledger: GovernedLedger) -> None:
     ledger.carry(ChangeKind.ALLOW, Payload(entry=AllowEntry("grantee", OUTSIDE, None, None)), "ann", "bo")
     proposal_id = proposed(ledger, (OUTSIDE, 5_000_000))
     record = record_of(ledger, proposal_id)
-    request = request_of(ledger.state, ledger.vault, record)
+    request = request_of(ledger.state, ledger.vault, record, record.statements)
     assert [(one.address, one.value, one.entry) for one in request.payees] == [(OUTSIDE, 5_000_000, "grantee")]
     assert request.payees[0].usable_from == ledger.gov.allowlist["grantee"].usable_from
     (change,) = record.proposal.change
@@ -73,7 +74,9 @@ def test_an_own_destination_is_an_own_output_and_its_address_may_be_used(ledger:
     (coin,) = ledger.receive(4_000_000, index=3)
     own = ledger.vault.address_at(0, 2)
     proposal_id = proposed(ledger, (own, 1_000_000), kind=ProposalKind.INTERNAL, named=(coin,))
-    request = request_of(ledger.state, ledger.vault, record_of(ledger, proposal_id))
+    request = request_of(
+        ledger.state, ledger.vault, record_of(ledger, proposal_id), record_of(ledger, proposal_id).statements
+    )
     assert request.payees == ()
     used = {one.address: (one.was_used, one.balance_after) for one in request.own_outputs}
     assert used[own] == (True, 4_000_000)
@@ -83,7 +86,9 @@ def test_a_frozen_or_labelled_coin_is_told_as_such(ledger: GovernedLedger) -> No
     (coin,) = ledger.receive(3_000_000)
     proposal_id = proposed(ledger, (OUTSIDE, 1_000_000))
     ledger.add("coins_frozen", {"outpoints": [str(coin)], "reason": None})
-    (told,) = request_of(ledger.state, ledger.vault, record_of(ledger, proposal_id)).inputs
+    (told,) = request_of(
+        ledger.state, ledger.vault, record_of(ledger, proposal_id), record_of(ledger, proposal_id).statements
+    ).inputs
     assert (told.is_frozen, told.label) == (True, None)
     assert coin_label(ledger.state, coin, 0, 0) is None
 
@@ -102,7 +107,7 @@ def test_a_frozen_or_labelled_coin_is_told_as_such(ledger: GovernedLedger) -> No
 
 
 def spends(ledger: GovernedLedger, asked: str) -> list[tuple[str, int, int, int | None]]:
-    history = history_of(ledger.state, record_of(ledger, asked), None)
+    history = history_of(ledger.state, record_of(ledger, asked), ())
     return [(one.group, one.amount, one.since, one.ended) for one in history.spends]
 
 
@@ -161,7 +166,7 @@ def test_what_left_counts_until_a_rival_is_buried(ledger: GovernedLedger) -> Non
     assert [one[3] for one in spends(ledger, asked)] == [None]
     ledger.mine(6)
     assert [one[3] for one in spends(ledger, asked)] == [seen_at]
-    history = history_of(ledger.state, record_of(ledger, asked), None)
+    history = history_of(ledger.state, record_of(ledger, asked), ())
     assert [(one.amount, one.time) for one in history.outflows] == [(5_000_000, seen_at)]
 
 
@@ -173,7 +178,7 @@ def test_an_outflow_counts_whether_somebody_accepted_it_or_not(ledger: GovernedL
     ledger.mine(1, stolen)
     body: Any = {"outpoints": [], "txids": [stolen.txid], "prior_history": None, "reason": "explained"}
     ledger.add("coins_accepted", body)
-    history = history_of(ledger.state, record_of(ledger, asked), None)
+    history = history_of(ledger.state, record_of(ledger, asked), ())
     assert [one.amount for one in history.outflows] == [5_000_000]
 
 
@@ -216,16 +221,16 @@ def test_a_revocation_voids_an_approval_until_a_device_has_signed(signable: Gove
     ledger.sign_really(early, 1)
     ledger.sign(late, 0)  # a signature that nobody made
     ledger.carry(ChangeKind.REVOKE, Payload(name="dan"), "ann", "bo")
-    gov = ledger.gov
-    start = signing_start(ledger.vault, record_of(ledger, early))
-    assert start is not None
-    assert signing_start(ledger.vault, record_of(ledger, late)) is None
-    assert [one.officer for one in valid_approvals(gov, record_of(ledger, early), start)] == ["dan", "ann"]
-    assert [one.officer for one in valid_approvals(gov, record_of(ledger, late), None)] == ["ann"]
-    assert [one.officer for one in void_approvals(gov, record_of(ledger, late), None)] == ["dan"]
-    told = history_of(ledger.state, record_of(ledger, late), None)
-    assert [one.officer for one in told.approvals] == ["ann"]
-    assert "dan" not in [one.name for one in told.officers]
+    assert start_that_counts(ledger.state, ledger.vault, record_of(ledger, early)) is not None
+    assert start_that_counts(ledger.state, ledger.vault, record_of(ledger, late)) is None
+    assert approvals(ledger, early) == (("dan", "ann"), ())
+    assert approvals(ledger, late) == (("ann",), ("dan",))
+    told = decision_on(ledger.state, ledger.vault, record_of(ledger, late), Gate.SIGN)
+    assert [one.rule for one in told.missing] == ["payment.tiers.routine.approvals"]
+
+
+def approvals(ledger: GovernedLedger, proposal_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return approvals_of(ledger.state, ledger.vault, record_of(ledger, proposal_id))
 
 
 def test_an_approval_after_a_devices_signature_is_voided_by_a_revocation_all_the_same(signable: GovernedLedger) -> None:
@@ -236,8 +241,7 @@ def test_an_approval_after_a_devices_signature_is_voided_by_a_revocation_all_the
     ledger.sign_really(early, 2)
     ledger.sign_proposal(early, StatementKind.APPROVE, "dan")
     ledger.carry(ChangeKind.REVOKE, Payload(name="dan"), "ann", "bo")
-    record = record_of(ledger, early)
-    assert valid_approvals(ledger.gov, record, signing_start(ledger.vault, record)) == ()
+    assert approvals(ledger, early) == ((), ("dan",))
 
 
 def test_who_signs_early_ends_no_waiting_time(signable: GovernedLedger) -> None:
@@ -266,25 +270,50 @@ def test_who_signs_early_ends_no_waiting_time(signable: GovernedLedger) -> None:
 def test_a_bump_may_lean_on_what_was_signed_under_its_own_approvals(signable: GovernedLedger) -> None:
     ledger = signable
     ledger.receive(5_000_000)
-    made = [proposed(ledger, (OUTSIDE, 1_000_000))]
-    coins = record_of(ledger, made[0]).proposal.inputs
+    first = proposed(ledger, (OUTSIDE, 1_000_000))
+    record = record_of(ledger, first)
 
-    def bump(value: int) -> str:
-        claims = frozenset(made)
-        made.append(
-            proposed(ledger, (OUTSIDE, value), kind=ProposalKind.BUMP, replaces=made[-1], replaced=claims, named=coins)
+    def bump(value: int, **changes: Any) -> str:
+        return proposed(
+            ledger,
+            (OUTSIDE, value),
+            kind=ProposalKind.BUMP,
+            replaces=first,
+            replaces_txid=record.final_txid,
+            replaced=frozenset({first, *ledger.state.proposals}),
+            named=record.proposal.inputs,
+            fee=FeeTarget(FeeRate(20_000)),
+            **changes,
         )
-        return made[-1]
 
-    def leans(proposal_id: str) -> bool:
-        return request_of(ledger.state, ledger.vault, record_of(ledger, proposal_id)).replaced_was_approved
+    def rules(proposal_id: str) -> list[str]:
+        told = decision_on(ledger.state, ledger.vault, record_of(ledger, proposal_id), Gate.SIGN)
+        return [one.rule for one in told.missing]
 
     second = bump(1_000_000)
-    assert not leans(second)
-    ledger.sign(made[0], 0)  # a signature that nobody made
-    assert not leans(second)
-    third = bump(1_000_000)
-    ledger.sign_really(second, 3)
-    assert leans(third)
-    ledger.sign_really(third, 1)
-    assert not leans(bump(2_000_000))
+    ledger.sign_proposal(second, StatementKind.APPROVE, "ann")
+    assert rules(second) == ["payment.tiers.routine.approvals"]
+    ledger.sign(first, 0)  # a signature that nobody made
+    assert rules(second) == ["payment.tiers.routine.approvals"]
+    ledger.sign_proposal(first, StatementKind.APPROVE, "ann", "bo")
+    ledger.sign_really(first, 3)
+    assert rules(second) == []
+
+
+def test_a_device_that_signs_before_the_approvals_lets_no_bump_lean_on_it(signable: GovernedLedger) -> None:
+    ledger = signable
+    ledger.receive(5_000_000)
+    first = proposed(ledger, (OUTSIDE, 1_000_000))
+    ledger.sign_really(first, 1)
+    assert start_that_counts(ledger.state, ledger.vault, record_of(ledger, first)) is None
+
+
+def test_a_revoked_drafters_draft_waits_for_nobody_any_more(signable: GovernedLedger) -> None:
+    ledger = signable
+    ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dirk", "drafter"),)), "ann", "bo")
+    ledger.receive(5_000_000)
+    proposal_id = proposed(ledger, (OUTSIDE, 1_000_000))
+    ledger.sign_proposal(proposal_id, StatementKind.APPROVE, "ann", "bo")
+    ledger.carry(ChangeKind.REVOKE, Payload(name="dora"), "ann", "bo")
+    told = decision_on(ledger.state, ledger.vault, record_of(ledger, proposal_id), Gate.SIGN)
+    assert [one.rule for one in told.missing] == ["drafter"]
