@@ -191,7 +191,8 @@ def test_tiers_and_what_strangers_need_may_change_at_once() -> None:
     assert found.easier == ()
     assert found.harder == (
         "payment up to 10 BTC (1,000,000,000 sat), to others.waiting: from 6 hours to 7 hours",
-        "payment above 10 BTC (1,000,000,000 sat) up to 1,000 BTC (100,000,000,000 sat).waiting: from 6 hours to 7 hours",
+        "payment above 10 BTC (1,000,000,000 sat) up to 1,000 BTC (100,000,000,000 sat).waiting: "
+        "from 6 hours to 7 hours",
     )
 
 

@@ -169,6 +169,29 @@ def test_a_list_has_at_most_fifty_items(path: str) -> None:
             policy_from_document(document)
 
 
+@pytest.mark.parametrize(
+    ("good", "bound", "beyond"),
+    [
+        ("version: 1 ", "version: 1000000000 ", "version: 1000000001 "),
+        ("confirmations: 6", "confirmations: 10000", "confirmations: 10001"),
+        ("inputs: {min: 1, max: 100}", "inputs: {min: 1, max: 1}", "inputs: {min: 1, max: 0}"),
+        ("{approver: 2}", "{approver: 100}", "{approver: 101}"),
+        ("{approver: 2}", "{a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1}", "{}"),
+        ('to: "17:00"', 'to: "24:00"', 'to: "24:01"'),
+        ("name: routine", f"name: {'r' * 64}", f"name: {'r' * 65}"),
+        ("Asia/Karachi", "A" + "b" * 63, "A" + "b" * 64),
+    ],
+)
+def test_bounds_are_met(good: str, bound: str, beyond: str) -> None:
+    load_policy(BANK.replace(good, bound, 1))
+    refused(BANK.replace(good, beyond, 1))
+
+
+def test_a_long_key_is_cut_in_messages() -> None:
+    message = refused(BANK.replace("  waiting: 48h", f"  {'k' * 41}: 48h", 1)).message
+    assert f"`{'k' * 40}` is unknown here" in message
+
+
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     if isinstance(value, dict):
         return [found for key in value for found in ((*path, key), *_places(value[key], (*path, key)))]
