@@ -1,6 +1,7 @@
 """`custody vault`: create, import, show, verify, compare and export a vault."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import Finding, JsonValue, Severity, UsageError, refusals
 from custody.vault.checks import inspect_vault
-from custody.vault.compare import compare_vaults
+from custody.vault.compare import compare_scripts, compare_vaults
 from custody.vault.cosigner import Cosigner
 from custody.vault.formats.detect import VaultFormat
 from custody.vault.formats.registry import WRITERS, ImportTerms, write_vault
@@ -20,16 +21,22 @@ from custody.vault.importing import import_vault
 from custody.vault.vault import Vault
 from custody.workflow.create_vault import create_vault
 from custody.workflow.verify_vault import VaultCheck, verify_vault
-from custody_cli.loading import load_unadopted, load_vault, load_vault_at, vault_file_option, workspace_of
+from custody_cli.loading import (
+    MAX_WALLET_BYTES,
+    load_pair,
+    load_unadopted,
+    load_vault,
+    vault_file_option,
+    workspace_of,
+)
 from custody_cli.options import NETWORK, STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
 from custody_cli.system import SystemClock, SystemNonces
 from custody_cli.vault_found import found
-from custody_cli.vault_text import compare_lines, vault_json, vault_lines
+from custody_cli.vault_text import compare_lines, first_addresses_json, vault_json, vault_lines
 
 _SCRIPTS = {"wsh": ScriptType.WSH_SORTEDMULTI, "sh-wsh": ScriptType.SH_WSH_SORTEDMULTI}
-_MAX_IMPORT_BYTES = 1_000_000
 _ALTERED = frozenset({Code.WORKSPACE_ALTERED, Code.JOURNAL_ALTERED, Code.JOURNAL_MISSING})
 
 _ungoverned = click.option(
@@ -122,11 +129,16 @@ def import_(
     birth_height: int | None,
     ungoverned: bool,
 ) -> Answer:
-    """Bring a vault into the new folder DIR from FILE: a vault file, a descriptor, or Bitcoin Core's list."""
+    """Bring a vault into the new folder DIR from FILE: a vault file, a descriptor, or another program's wallet.
+
+    The format is told by the content: Bitcoin Core, Sparrow, Specter, Specter-DIY, Caravan, Coldcard, Cobo
+    Vault, Keystone, Passport, Jade, BlueWallet, Nunchuk, Electrum, BIP 388, BSMS, Liana.
+    """
     terms = ImportTerms(name, Network(network) if network else None, receive_only, birth_height)
-    data = read_input(file, max_bytes=_MAX_IMPORT_BYTES)
+    data = read_input(file, max_bytes=MAX_WALLET_BYTES)
     imported = import_vault(data, terms, expected_descriptor=expect_descriptor)
-    return _created(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
+    answer = _created(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
+    return replace(answer, json={**answer.json, "format": str(imported.kind)})
 
 
 @vault.command(
@@ -161,13 +173,19 @@ def verify(session: Session, vault_file_path: str | None) -> Answer:
     return Answer(json, lambda: _check_lines(checked, checks), _verdict(findings))
 
 
-@vault.command(epilog=examples("custody vault compare reserve received-vault.yaml"))
+@vault.command(
+    epilog=examples(
+        "custody vault compare reserve received-vault.yaml",
+        "custody vault compare reserve wallet-of-another-program.json",
+    )
+)
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-def compare(first: str, second: str) -> Answer:
-    """Compare two vault files or folders: exit 0 if they are one vault, 3 if not."""
-    one, other = load_vault_at(first), load_vault_at(second)
-    findings = compare_vaults(one, other)
+@click.option("--network", type=NETWORK, help="Needed where neither A nor B says it.")
+def compare(first: str, second: str, network: str | None) -> Answer:
+    """Compare two files of any format, or folders: exit 0 if they are one vault, 3 if not, and what differs."""
+    one, other, names = load_pair(first, second, Network(network) if network else None)
+    findings = compare_vaults(one, other) if names else compare_scripts(one, other)
     same = one.vault_id == other.vault_id
     sides: list[JsonValue] = [
         {"vault_id": side.vault_id, "name": side.name, "document_digest": side.document_digest} for side in (one, other)
@@ -220,7 +238,13 @@ def _created(session: Session, new: Vault, directory: Path, notes: Sequence[Find
         yield from vault_lines(new, findings)
         yield from compare_lines(new)
 
-    return Answer({**vault_json(new, findings), "directory": str(directory), "ungoverned": ungoverned}, lines)
+    json: dict[str, JsonValue] = {
+        **vault_json(new, findings),
+        "directory": str(directory),
+        "ungoverned": ungoverned,
+        "first_addresses": first_addresses_json(new),
+    }
+    return Answer(json, lines)
 
 
 def _read_cosigner(text: str, network: Network) -> tuple[Cosigner, list[Finding]]:

@@ -50,6 +50,16 @@ def vault_lines(vault: Vault, findings: Sequence[Finding] = ()) -> Iterator[Line
     yield from finding_lines(findings)
 
 
+def first_addresses_json(vault: Vault) -> list[JsonValue]:
+    """Return the addresses that `compare_lines` shows, the first three of each branch."""
+    deriver = vault.deriver
+    return [
+        {"branch": Branch(branch).label, "index": index, "address": deriver.address_at(branch, index, vault.network)}
+        for branch in vault.descriptor.branches
+        for index in range(_FIRST_ADDRESSES)
+    ]
+
+
 def compare_lines(vault: Vault) -> Iterator[Line]:
     """Give what every party compares after a vault was made or brought in."""
     deriver = vault.deriver

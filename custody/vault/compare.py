@@ -6,8 +6,9 @@ bits that can be ground to collide (A78): it is compared nowhere.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from custody.bitcoin.descriptor import Descriptor
+from custody.bitcoin.descriptor import Branch, Descriptor
 from custody.bitcoin.keys import KeyExpression
 from custody.codes import Code
 from custody.errors import CheckFailed, Finding, InvalidInput, Severity, refusals
@@ -15,17 +16,22 @@ from custody.vault.checks import inspect_reuse
 from custody.vault.cosigner import key_material
 from custody.vault.formats import descriptor_text
 from custody.vault.vault import Vault
-from custody.vault.vault_id import template, vault_id
+from custody.vault.vault_id import vault_id
 
 
 def compare_vaults(first: Vault, second: Vault) -> tuple[Finding, ...]:
     """Return what tells two vaults apart; nothing in it refuses if they have one vault_id."""
+    findings = compare_scripts(first, second)
+    same = first.vault_id == second.vault_id
+    return (*findings, *_other_names(first, second)) if same else findings
+
+
+def compare_scripts(first: Vault, second: Vault) -> tuple[Finding, ...]:
+    """Return what `compare_vaults` does without the names, for files whose format has none."""
     if first.vault_id == second.vault_id:
-        return (*_other_order(first.descriptor, second.descriptor), *_other_names(first, second))
-    differences = (
-        *_other_keys(first.descriptor, second.descriptor, "the second vault"),
-        *_other_rules(first, second),
-    )
+        return tuple(_other_order(first.descriptor, second.descriptor))
+    sides = _Sides("the first vault", first.descriptor, "the second vault", second.descriptor)
+    differences = (*_other_networks(first, second), *sides.differences())
     return (*_at_least_one(differences), *inspect_reuse(first, (second,)))
 
 
@@ -43,12 +49,8 @@ def inspect_expected(vault: Vault, expected_text: str) -> tuple[Finding, ...]:
         return (_mismatch(f"the expected descriptor is of another kind: {error.message}"),)
     if vault_id(vault.network, expected) == vault.vault_id:
         return tuple(_other_order(vault.descriptor, expected))
-    return _at_least_one(
-        (
-            *_other_keys(vault.descriptor, expected, "the expected descriptor"),
-            *_other_template(vault.descriptor, expected),
-        )
-    )
+    sides = _Sides("the file", vault.descriptor, "the expected descriptor", expected)
+    return _at_least_one(tuple(sides.differences()))
 
 
 def require_expected(vault: Vault, expected_text: str) -> tuple[Finding, ...]:
@@ -96,28 +98,73 @@ def _other_names(first: Vault, second: Vault) -> Iterator[Finding]:
         )
 
 
-def _other_keys(first: Descriptor, second: Descriptor, second_name: str) -> Iterator[Finding]:
-    theirs = {_identity(key) for key in second.keys}
-    for position, key in enumerate(first.keys, start=1):
-        if _identity(key) not in theirs:
-            yield Finding(
-                Code.COSIGNER_MISMATCH,
-                Severity.REFUSE,
-                f"key:{position}",
-                f"key {position}, [{key.origin.to_text()}], is not among the keys of {second_name}",
-                "Ask each cosigner over another channel for their key; somebody may have replaced one.",
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Two descriptors that are not one vault's, and what messages call them."""
+
+    first_name: str
+    first: Descriptor
+    second_name: str
+    second: Descriptor
+
+    def differences(self) -> Iterator[Finding]:
+        """Say in words what differs: keys, then quorum, script and branches."""
+        yield from self._keys_of_first()
+        yield from self._keys_of_second()
+        if self.first.threshold != self.second.threshold:
+            yield self._other("needs {} signatures", self.first.threshold, self.second.threshold)
+        if len(self.first.keys) != len(self.second.keys):
+            yield self._other("has {} keys", len(self.first.keys), len(self.second.keys))
+        if self.first.script_type != self.second.script_type:
+            yield self._other("has the script {}", self.first.script_type, self.second.script_type)
+        if self.first.branches != self.second.branches:
+            yield self._other("covers the branches {}", _branches(self.first), _branches(self.second))
+
+    def _keys_of_first(self) -> Iterator[Finding]:
+        theirs = {_identity(key) for key in self.second.keys}
+        by_material = {key_material(key.key): key for key in self.second.keys}
+        origins = {key.origin for key in self.second.keys}
+        for position, key in enumerate(self.first.keys, start=1):
+            if _identity(key) in theirs:
+                continue
+            twin = by_material.get(key_material(key.key))
+            problem = f"is not among the keys of {self.second_name}"
+            if twin is not None:
+                problem = f"is in {self.second_name} under another origin, [{twin.origin.to_text()}]"
+            elif key.origin in origins:
+                problem = f"is another key than the one of the same origin in {self.second_name}"
+            yield _other_key(
+                f"key:{position}", f"key {position} of {self.first_name}, [{key.origin.to_text()}], {problem}"
             )
 
+    def _keys_of_second(self) -> Iterator[Finding]:
+        mine = {key_material(key.key) for key in self.first.keys} | {key.origin for key in self.first.keys}
+        for position, key in enumerate(self.second.keys, start=1):
+            if key_material(key.key) not in mine and key.origin not in mine:
+                text = f"key {position} of {self.second_name}, [{key.origin.to_text()}], is not among those of "
+                yield _other_key(f"key:{position}", text + self.first_name)
 
-def _other_rules(first: Vault, second: Vault) -> Iterator[Finding]:
+    def _other(self, claim: str, mine: object, theirs: object) -> Finding:
+        return _mismatch(f"{self.first_name} {claim.format(mine)}, {self.second_name} {claim.format(theirs)}")
+
+
+def _other_networks(first: Vault, second: Vault) -> Iterator[Finding]:
     if first.network is not second.network:
-        yield _mismatch(f"the networks are `{first.network}` and `{second.network}`")
-    yield from _other_template(first.descriptor, second.descriptor)
+        yield _mismatch(f"the first vault is on `{first.network}`, the second vault on `{second.network}`")
 
 
-def _other_template(first: Descriptor, second: Descriptor) -> Iterator[Finding]:
-    if template(first) != template(second):
-        yield _mismatch(f"the rules are `{template(first)}` and `{template(second)}`")
+def _other_key(where: str, message: str) -> Finding:
+    return Finding(
+        Code.COSIGNER_MISMATCH,
+        Severity.REFUSE,
+        where,
+        message,
+        "Ask each cosigner over another channel for their key; somebody may have replaced one.",
+    )
+
+
+def _branches(descriptor: Descriptor) -> str:
+    return " and ".join(Branch(branch).label for branch in descriptor.branches)
 
 
 def _at_least_one(differences: tuple[Finding, ...]) -> tuple[Finding, ...]:

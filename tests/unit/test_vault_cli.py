@@ -276,3 +276,45 @@ def test_reading_commands_write_nothing(workspace: Path) -> None:
     for verb in (["vault", "show"], ["vault", "verify"], ["vault", "export", "--format", "vault"], ["address", "list"]):
         assert run(["--vault", workspace, *verb]).exit_code == 0
     assert snapshot() == before
+
+
+def test_import_tells_the_format_and_the_first_addresses(workspace: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "wallet.json"
+    run_json(["--vault", workspace, "vault", "export", "--format", "caravan", "-o", exported])
+    named = ["--name", "again", "--network", "regtest"]
+    imported = run_json(["vault", "import", exported, tmp_path / "again", *named])
+    first = imported["first_addresses"]
+    assert imported["format"] == "caravan"
+    assert [(one["branch"], one["index"]) for one in first] == [
+        (branch, index) for branch in ("receive", "change") for index in range(3)
+    ]
+    assert first[0]["address"] == imported["first_address"]
+
+
+def test_compare_reads_any_format_and_takes_the_network_of_the_other_side(workspace: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "wallet.json"
+    run_json(["--vault", workspace, "vault", "export", "--format", "sparrow", "-o", exported])
+    for pair in ([workspace, exported], [exported, workspace], [exported, exported, "--network", "regtest"]):
+        compared = run_json(["vault", "compare", *pair])
+        assert (compared["same"], compared["findings"]) == (True, [])
+    assert run(["vault", "compare", exported, exported]).exit_code == 2
+
+
+def test_compare_says_in_words_what_differs(workspace: Path, tmp_path: Path) -> None:
+    mine = make_vault()
+    other = make_vault(3, 4, seed=2, script_type=ScriptType.SH_WSH_SORTEDMULTI)
+    (tmp_path / "other.txt").write_text(other.descriptor.single_branch_text(0, other.network))
+    (tmp_path / "mine.txt").write_text(mine.descriptor_text)
+    compared = run_json(
+        ["vault", "compare", tmp_path / "mine.txt", tmp_path / "other.txt", "--network", "regtest"], exit_code=3
+    )
+    messages = " / ".join(finding["message"] for finding in compared["findings"])
+    for words in (
+        "key 1 of the first vault",
+        "key 4 of the second vault",
+        "needs 2 signatures, the second vault needs 3 signatures",
+        "has 3 keys, the second vault has 4 keys",
+        "has the script wsh-sortedmulti, the second vault has the script sh-wsh-sortedmulti",
+        "covers the branches receive and change, the second vault covers the branches receive",
+    ):
+        assert words in messages
