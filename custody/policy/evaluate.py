@@ -53,6 +53,10 @@ def _general_rulings(question: Question) -> Iterator[Ruling]:
             "suspension",
             f"spending is suspended by {history.suspended_by}; emergency path `{path.name}` stays open meanwhile",
         )
+    elif request.kind is ProposalKind.CANCEL:
+        yield permitted(
+            "suspension", f"spending is suspended by {history.suspended_by}; a cancel only takes a payment back"
+        )
     else:
         yield forbidden("suspension", f"spending is suspended by {history.suspended_by} until it is resumed")
     yield ruled(

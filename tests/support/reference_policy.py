@@ -38,7 +38,8 @@ def judge(document: Document, request: SpendRequest, history: History, gate: str
     path = next((one for one in document.get("emergency", []) if is_emergency and one["name"] == request.path), None)
     if request.path is not None and not is_emergency:
         verdict.denied.add("kind")
-    if history.suspended_by is not None and not (path is not None and path["while_suspended"]):
+    stays_open = (path is not None and path["while_suspended"]) or request.kind.value == "cancel"
+    if history.suspended_by is not None and not stays_open:
         verdict.denied.add("suspension")
     if not history.now < request.expires:
         verdict.denied.add("expiry")

@@ -107,6 +107,12 @@ def test_a_suspension_forbids_at_every_gate(gate: Gate) -> None:
     assert words(decision, "suspension") == "spending is suspended by farid until it is resumed"
 
 
+def test_a_cancel_protects_also_while_spending_is_suspended() -> None:
+    decision = decide(a_payment(**CANCEL), replace(APPROVED, suspended_by="farid"))
+    assert decision.is_allowed
+    assert words(decision, "suspension") == "spending is suspended by farid; a cancel only takes a payment back"
+
+
 @pytest.mark.parametrize("gate", [*Gate])
 def test_an_expired_proposal_is_forbidden_at_every_gate(gate: Gate) -> None:
     decision = decide(a_payment(expires=MONDAY), APPROVED, gate)
