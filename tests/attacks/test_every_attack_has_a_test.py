@@ -10,7 +10,7 @@ DRIVERS = {"support.cli", "support.review_cases", "support.rehearsal", "support.
 DOORS = {"run", "run_json", "run_review", "assert_refused", "assert_warned", "Rehearsal", "NodeOffice", "Signer"}
 """What runs a command, of the modules above."""
 
-SETUP = [*range(10, 20), 78, 86, 122]
+SETUP = [*range(10, 20), 78, 86, 117, 122]
 OUTPUTS = [*range(20, 29), 36, 45, 97]
 INPUTS = [30, 31, 32, 33, 34, 35, 40, 41, 42, 43, 44, 46, 47, 48]
 SIGNATURES = [*range(50, 61), 62, 66, 68, 119]
