@@ -75,7 +75,7 @@ def request_of(
         signals_replacement=all(one.sequence < _FINAL_SEQUENCE for one in transaction.inputs),
         expires=parse_time(proposal.expires),
         drafter=next((one.officer for one in statements if one.kind == "propose"), None),
-        group=_group(state, record, record),
+        group=_Sets(state, record).name_of(record),
         replaced_fee=None if len(chain) < 2 else chain[-2].proposal.fee,
     )
 
@@ -195,7 +195,7 @@ def _spends(state: State, asked: ProposalRecord) -> tuple[SpendRecord, ...]:
         if seen.height is not None:
             for one in seen.inputs:
                 blocks.setdefault(one.outpoint, []).append(seen.seen_time)
-    records = []
+    records, sets = [], _Sets(state, asked)
     for proposal_id, now in proposal_states(state).items():
         record = state.proposals[proposal_id]
         since = _since(state, record)
@@ -204,7 +204,7 @@ def _spends(state: State, asked: ProposalRecord) -> tuple[SpendRecord, ...]:
         external = 0 if stays_with_us(replacement_chain(state, record)) else record.proposal.external_total
         records.append(
             SpendRecord(
-                group=_group(state, record, asked),
+                group=sets.name_of(record),
                 amount=external + record.proposal.fee,
                 since=since,
                 ended=_ended(state, record, now, blocks),
@@ -213,23 +213,29 @@ def _spends(state: State, asked: ProposalRecord) -> tuple[SpendRecord, ...]:
     return tuple(records)
 
 
-def _group(state: State, record: ProposalRecord, asked: ProposalRecord) -> str:
-    """Name the set of proposals of which at most one can confirm, so that a window counts the largest alone.
+class _Sets:
+    """Names the sets of proposals of which at most one can confirm, so that a window counts the largest alone.
 
-    Replacing is not enough: what `replaces` says is only words. All of them that count, and the one that is
-    asked about, must have a coin in common; else each counts for itself.
+    Replacing is not enough: what `replaces` says is only words. All of a family that count, and the one that
+    is asked about, must have a coin in common; else each counts for itself.
     """
-    root = replacement_chain(state, record)[0].proposal_id
-    family = [
-        one
-        for one in (*state.proposals.values(), asked)
-        if replacement_chain(state, one)[0].proposal_id == root
-        and (one.proposal_id == asked.proposal_id or _since(state, one) is not None)
-    ]
-    common = set(record.proposal.inputs)
-    for one in family:
-        common &= set(one.proposal.inputs)
-    return root if common else record.proposal_id
+
+    def __init__(self, state: State, asked: ProposalRecord) -> None:
+        self._roots: dict[str, str] = {}
+        self._common: dict[str, set[OutPoint]] = {}
+        for record in (*state.proposals.values(), asked):
+            replaces = record.proposal.replaces
+            # What a proposal replaces was drafted before it, so that its root is known.
+            root = record.proposal_id if replaces is None else self._roots[replaces]
+            self._roots[record.proposal_id] = root
+            if record.proposal_id == asked.proposal_id or _since(state, record) is not None:
+                inputs = set(record.proposal.inputs)
+                self._common[root] = self._common.get(root, inputs) & inputs
+
+    def name_of(self, record: ProposalRecord) -> str:
+        """Return the set's name: that of its oldest proposal, or the proposal's own where it stands alone."""
+        root = self._roots[record.proposal_id]
+        return root if self._common[root] else record.proposal_id
 
 
 def _since(state: State, record: ProposalRecord) -> int | None:
