@@ -15,6 +15,7 @@ from custody.errors import Finding, JsonValue, Severity, UsageError, refusals
 from custody.vault.checks import inspect_vault
 from custody.vault.compare import compare_scripts, compare_vaults
 from custody.vault.cosigner import Cosigner
+from custody.vault.formats import cosigner_key
 from custody.vault.formats.detect import VaultFormat
 from custody.vault.formats.registry import WRITERS, ImportTerms, write_vault
 from custody.vault.importing import import_vault
@@ -62,15 +63,20 @@ def vault() -> None:
 @vault.command(
     epilog=examples(
         "custody vault create reserve --name reserve --network main --threshold 3 \\",
-        "    --cosigner 'ann=[d34db33f/48h/0h/0h/2h]xpub…' --cosigner bo=… (five in all)",
+        "    --cosigner 'ann=[d34db33f/48h/0h/0h/2h]xpub…' --cosigner bo=… --cosigner-file cy=ccxp-0F056943.json …",
     )
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="The vault's name: a-z, 0-9, _ and -.")
 @click.option("--network", required=True, type=NETWORK, help="There is no default network.")
 @click.option("--threshold", required=True, type=int, metavar="M", help="How many signatures spend.")
+@click.option("--cosigner", "cosigners", multiple=True, metavar="NAME=KEY", help="KEY is [fingerprint/path]xpub.")
 @click.option(
-    "--cosigner", "cosigners", required=True, multiple=True, metavar="NAME=KEY", help="KEY is [fingerprint/path]xpub."
+    "--cosigner-file",
+    "cosigner_files",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="The key as a device exports it: Coldcard's JSON (ccxp), or the text of --cosigner.",
 )
 @click.option("--script", type=click.Choice(list(_SCRIPTS)), default="wsh", show_default=True)
 @_birth_height
@@ -83,12 +89,18 @@ def create(
     network: str,
     threshold: int,
     cosigners: tuple[str, ...],
+    cosigner_files: tuple[str, ...],
     script: str,
     birth_height: int | None,
     ungoverned: bool,
 ) -> Answer:
     """Create a vault in the new folder DIR: vault.yaml and its journal, in one step."""
     read = [_read_cosigner(text, Network(network)) for text in cosigners]
+    read += [_read_cosigner_file(text, _SCRIPTS[script], Network(network)) for text in cosigner_files]
+    if not read:
+        raise UsageError(
+            Code.USAGE, "the vault has no --cosigner", advice="Add --cosigner or --cosigner-file for each key."
+        )
     new = Vault.from_cosigners(
         tuple(cosigner for cosigner, _notes in read),
         name=name,
@@ -254,6 +266,18 @@ def _read_cosigner(text: str, network: Network) -> tuple[Cosigner, list[Finding]
             Code.USAGE, "a --cosigner is not NAME=KEY", advice="Write --cosigner 'ann=[fingerprint/path]xpub…'."
         )
     key, converted = KeyExpression.parse_converting_slip132(key_text, network)
+    cosigner = Cosigner(name, key)
+    return cosigner, [_converted(cosigner)] if converted else []
+
+
+def _read_cosigner_file(text: str, script_type: ScriptType, network: Network) -> tuple[Cosigner, list[Finding]]:
+    name, separator, place = text.partition("=")
+    if not separator:
+        raise UsageError(
+            Code.USAGE, "a --cosigner-file is not NAME=FILE", advice="Write --cosigner-file ann=ccxp-0F056943.json."
+        )
+    data = read_input(place, max_bytes=cosigner_key.MAX_BYTES)
+    key, converted = cosigner_key.parse(data, script_type, network)
     cosigner = Cosigner(name, key)
     return cosigner, [_converted(cosigner)] if converted else []
 

@@ -137,7 +137,7 @@ def _dialect(data: bytes) -> VaultFormat:
 def _refuse_key() -> NoReturn:
     _refuse(
         "one cosigner's key",
-        "Collect every cosigner's key, then use vault create; or give the file of the whole wallet.",
+        "Use it with vault create --cosigner-file NAME=FILE, or give the file of the whole wallet.",
     )
 
 
