@@ -3,7 +3,7 @@
 Prints, for each file, how many rows were accepted, refused as valid but not built, refused
 as invalid, and wrong; exits 1 if any is wrong. `--write` puts the same table into
 docs/vectors.md, `--check` compares it with what stands there. The checks themselves are in
-tests/support/vector_verdicts_keys.py and vector_verdicts_psbt.py.
+tests/support/vector_verdicts_*.py.
 """
 
 import argparse
@@ -15,11 +15,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support import vector_verdicts_keys, vector_verdicts_psbt
+from support import vector_verdicts_keys, vector_verdicts_psbt, vector_verdicts_wallets
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "vectors.md"
 COLUMNS = ("accepted", "refused_unsupported", "refused_invalid", "wrong")
-CHECKS = {**vector_verdicts_keys.CHECKS, **vector_verdicts_psbt.CHECKS}
+CHECKS = {**vector_verdicts_keys.CHECKS, **vector_verdicts_psbt.CHECKS, **vector_verdicts_wallets.CHECKS}
 SOURCES = {
     "bip32.json": "BIP 32, test vectors 1 to 5",
     "bip67.json": "BIP 67",
@@ -37,6 +37,12 @@ SOURCES = {
     "bip371_taproot_psbt.json": "BIP 371",
     "bip373_musig2_psbt.json": "BIP 373",
     "core_rpc_psbt.json": "Bitcoin Core, rpc_psbt.json, from downstream copies",
+    "bip388_wallet_policies.json": "BIP 388",
+    "caravan_wallet_exports.json": "Caravan, wallets and the Coldcard texts of the same wallets",
+    "coldcard_multisig_exports.json": "Coldcard, one wallet in each of its exports, and single keys",
+    "electrum_multisig_wallets.json": "Electrum, wallets with seeds, versions 2.0 to 2.9",
+    "sparrow_exports.json": "Sparrow's samples of the programs that it reads",
+    "sparrow_bsms.json": "Sparrow's samples of BSMS 1.0",
 }
 INTRODUCTION = """# Published vectors, counted
 
@@ -45,8 +51,8 @@ Every vector that the BIPs and Bitcoin Core publish for what this project reads,
 beside the checkout and are not part of it; a test compares this page with the counts where they are there.
 
 - **accepted**: read, and the keys, scripts, addresses or bytes that the file prints came out.
-- **not built**: valid, and refused by name: another kind of descriptor or PSBT field, a rule of custody that is
-  stricter than the BIP (no key without origin, no hardened step below an xpub), or a private key.
+- **not built**: valid, and refused by name: another kind of descriptor, wallet or PSBT field, a rule of custody that
+  is stricter than the BIP (no key without origin, no hardened step below an xpub), a private key, or an encrypted file.
 - **invalid**: refused, as the file demands. The invalid rows of BIP 371 and 373 count as not built, because the
   reader refuses their fields before it looks inside.
 - **wrong**: an invalid row accepted, a valid row called malformed, or other scripts than the file's.
