@@ -38,6 +38,7 @@ NOUNS = {
     "change": LazyCommand("custody_cli.change_commands:change", "Changes of governance on their way: sign, refuse."),
     "proposal": LazyCommand("custody_cli.proposal_commands:proposal", "Payments: draft, approve, sign, broadcast."),
     "psbt": LazyCommand("custody_cli.psbt_commands:psbt", "Review a PSBT or bundle; combine, convert. No workspace."),
+    "qr": LazyCommand("custody_cli.qr_commands:qr", "QR codes: show a PSBT or a descriptor, read them."),
     "pin": LazyCommand("custody_cli.pin_commands:pin", "A signer's own pin: whose officers and policy count."),
     "regtest": LazyCommand("custody_cli.regtest_commands:regtest", "The embedded practice chain: mine blocks."),
     "journal": LazyCommand("custody_cli.journal_commands:journal", "The journal: show, verify, export, move."),
