@@ -51,9 +51,8 @@ def _proposal_lines(answer: BundleReview) -> Iterator[Line]:
 
 
 def _people_lines(answer: BundleReview) -> Iterator[Line]:
-    drafted = [one for one in answer.folded.record.statements if one.kind == "propose"]
     for label, people, nobody in (
-        ("DRAFTED BY", drafted, "nobody: no drafter signed it"),
+        ("DRAFTED BY", answer.drafters, "nobody: no drafter in force signed it"),
         ("APPROVED BY", answer.approvals, "nobody whose approval holds"),
     ):
         for row, one in enumerate(people):

@@ -8,6 +8,7 @@ import click
 
 from custody import atomic
 from custody.audit.bundle import MAX_BYTES, Bundle
+from custody.audit.waited_changes import change_words, status_words
 from custody.codes import Code
 from custody.errors import NotYet
 from custody.spend.expiry import format_time
@@ -49,7 +50,7 @@ def pin() -> None:
 @_pin
 @_confirm
 def create(bundle: str, vault_file: str, pin_file: str, confirm_digest: str | None) -> Answer:
-    """Trust the founding that BUNDLE shows, after you compared its digest with the other signers.
+    """Trust the officers and policy that BUNDLE shows, after you compared the newest digest with the other signers.
 
     A pin that exists is never overwritten (exit 7).
     """
@@ -68,6 +69,7 @@ def create(bundle: str, vault_file: str, pin_file: str, confirm_digest: str | No
 def advance(bundle: str, vault_file: str, pin_file: str, confirm_digest: str | None) -> Answer:
     """Carry your pin on to the governance that BUNDLE shows, after you compared its digest with the others.
 
+    It also settles changes that had to wait: ask the officers whether anybody refused one.
     It never goes back and never changes to another founding or vault (exit 3).
     """
     pinned = read_pin(pin_file)
@@ -88,11 +90,13 @@ def _confirm_digest(pinning: Pinning, given: str | None) -> None:
     Raises:
         NotYet: CONFIRMATION_EMPTY or CONFIRMATION_MISMATCH.
     """
-    which = "founding" if pinning.before is None else "newest governance"
+    which = "founding" if pinning.pin.governance.number == 0 else "newest governance"
+    settling = any(one.change.number <= pinning.pin.settled for one in pinning.waited)
+    asked = "Ask the officers whether anybody refused what had to wait, and since when it is in force.\n" * settling
     if given is None:
         print_lines(_pinning_lines(pinning), sys.stderr)
         given = ask(
-            f"Compare the whole {which} digest with the other signers, over a channel that you trust.\n"
+            f"{asked}Compare the whole {which} digest with the other signers, over a channel that you trust.\n"
             f"Then type its first {_SHORTEST_DIGEST} characters, or nothing to stop: "
         )
     typed = given.strip().lower()
@@ -118,12 +122,22 @@ def _pinning_lines(pinning: Pinning) -> Iterator[Line]:
     if gov.policy is not None:
         yield f"{'policy':<{_LABEL}}{gov.policy.digest}"
         yield f"{'':<{_LABEL}}{gov.policy.name}, version {gov.policy.version}"
+    yield from _waited_lines(pinning)
     seen = trusted.checkpoint
-    shown = "none" if seen is None else f"{seen.length} entries, head {seen.head}"
-    yield from wrapped(f"{'checkpoint':<{_LABEL}}{shown}", indent=_LABEL)
-    yield f"{'chain time':<{_LABEL}}{format_time(trusted.time)}, by the bundle's word"
+    yield from wrapped(f"{'checkpoint':<{_LABEL}}{'none' if seen is None else seen.words()}", indent=_LABEL)
+    yield f"{'chain time':<{_LABEL}}{format_time(pinning.time)}, by the bundle's word; it is not kept"
     if gov.suspended_by is not None:
         yield Styled(f"{'spending':<{_LABEL}}suspended by {gov.suspended_by}", Style.CARE)
+
+
+def _waited_lines(pinning: Pinning) -> Iterator[Line]:
+    """Show what had to wait and was not settled before: a person confirms what became of it."""
+    for one in pinning.waited:
+        settles = one.change.number <= pinning.pin.settled
+        trust = "you confirm this" if settles else "NOT trusted yet"
+        label = "settles" if settles else "not settled"
+        for line in wrapped(f"{label:<{_LABEL}}{change_words(one)}; {status_words(one)}: {trust}", indent=_LABEL):
+            yield Styled(line, Style.CARE)
 
 
 def _since(pinning: Pinning) -> str:

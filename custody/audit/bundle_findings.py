@@ -8,19 +8,23 @@ way, or hides something, and refuses.
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from custody.audit.bundle import Bundle
 from custody.audit.fold_bundle import FoldedBundle
 from custody.audit.fold_governance import CHANGE_PROPOSED, CHECKPOINT
 from custody.audit.governance import GovernanceState
-from custody.audit.spend_facts import approvals_in_force
-from custody.audit.trust_pin import newest_checkpoint
+from custody.audit.trust_pin import newest_checkpoint, signers_of
+from custody.audit.waited_changes import change_words, status_words
 from custody.codes import Code
 from custody.errors import Finding, JsonValue, Severity
 from custody.people.change import Change
 from custody.people.statement import GovernanceRef
 from custody.spend.document import fields_of, hash_of, integer_of, text_of
 from custody.spend.expiry import format_time
+from custody.spend.proposal import Proposal
+from custody.spend.psbt_builder import push_script
+from custody.spend.replacement_rules import relation_problem
 from custody.spend.review_findings import TX, note, refuse, warn
 from custody.spend.review_model import Review
 from custody.vault.vault import Vault
@@ -28,16 +32,21 @@ from custody.vault.vault import Vault
 _REFERENCE = re.compile(r"(?P<number>0|[1-9][0-9]{0,8}) (?P<digest>[0-9a-f]{64})", re.ASCII)
 _NONE_NAMED = GovernanceRef(2**53, "0" * 64)
 """Stands for a reference that can't be read: no chain has it."""
+_REDEEM_SCRIPT_SIZE = 34
+"""Of a P2WSH output in P2SH."""
 
 
 def governance_findings(bundle: Bundle, folded: FoldedBundle) -> list[Finding]:
-    """Return what counts for nothing in it, and where something names a statement that it doesn't hold."""
-    gov = folded.governance
+    """Return what counts for nothing in it, and where something names a statement that it doesn't hold.
+
+    Its times are believed here; what rests on them alone is `unsettled_findings`' to say.
+    """
+    gov = folded.claimed.governance
     gaps = list(_gap_findings(bundle, gov))
     known = {one.where for one in gaps}
     idle = [
         *((Code.AUTHORITY_REFUSED, one) for one in gov.disregarded),
-        *((Code.APPROVER_NOT_AUTHORISED, one) for one in folded.refused),
+        *((Code.APPROVER_NOT_AUTHORISED, one) for one in folded.claimed.refused),
     ]
     findings = [
         refuse(code, at_entry(one.seq), f"it counts for nothing: {one.words}")
@@ -45,6 +54,60 @@ def governance_findings(bundle: Bundle, folded: FoldedBundle) -> list[Finding]:
         if at_entry(one.seq) not in known
     ]
     return [*gaps, *findings, *_checkpoint_findings(bundle, gov), *_void_findings(folded)]
+
+
+def unsettled_findings(folded: FoldedBundle) -> list[Finding]:
+    """Return the changes that only the bundle's times bring into force, refused where the payment rests on one."""
+    rests = _rests_on_unsettled(folded)
+    advice = "Ask the officers whether anybody refused it, then carry your pin on with `custody pin advance`."
+    found = []
+    for one in folded.unsettled:
+        words = f"{change_words(one)}; {status_words(one)}: it had to wait, and your pin has not settled it, so that "
+        words += "nothing but the bundle says so"
+        where = f"statement:{one.change.number}"
+        if rests:
+            found.append(refuse(Code.GOVERNANCE_UNSETTLED, where, f"{words}; this payment may rest on it", advice))
+        else:
+            found.append(warn(Code.GOVERNANCE_UNSETTLED, where, f"{words}; nothing here rests on it", advice))
+    return found
+
+
+def _rests_on_unsettled(folded: FoldedBundle) -> bool:
+    """Tell whether another policy, another chain of statements, or fewer entries count without what is unsettled."""
+    ours, theirs = folded.governance, folded.claimed.governance
+    idle = {one.seq for one in (*ours.disregarded, *folded.refused)}
+    idle_as_claimed = {one.seq for one in (*theirs.disregarded, *folded.claimed.refused)}
+    return (ours.policy, ours.statements, ours.revoked_at, ours.suspended_by, idle) != (
+        theirs.policy,
+        theirs.statements,
+        theirs.revoked_at,
+        theirs.suspended_by,
+        idle_as_claimed,
+    )
+
+
+def relation_findings(bundle: Bundle) -> list[Finding]:
+    """Return where a proposal of the chain isn't the replacement that it says: its kind alone asks fewer people."""
+    found = []
+    before: Proposal | None = None
+    for one in (*bundle.replaced, bundle.proposal):
+        problem = relation_problem(one, before, None if before is None else _final_txid(bundle, before, one))
+        if problem is not None:
+            found.append(refuse(Code.BUNDLE_MISMATCH, f"proposal:{one.proposal_id[:16]}", problem))
+        before = one
+    return found
+
+
+def _final_txid(bundle: Bundle, replaced: Proposal, by: Proposal) -> str | None:
+    """Return the finished transaction's txid; as `by` says where the redeem scripts of other coins would be needed."""
+    scripts = {one.outpoint: one.redeem_script for one in bundle.psbt.inputs}
+    if not any(scripts.values()):
+        return replaced.unsigned_txid
+    if any(len(scripts.get(one) or b"") != _REDEEM_SCRIPT_SIZE for one in replaced.inputs):
+        return by.replaces_txid
+    unsigned = replaced.unsigned_transaction
+    inputs = tuple(replace(one, script_sig=push_script(scripts[one.outpoint])) for one in unsigned.inputs)
+    return replace(unsigned, inputs=inputs).txid
 
 
 def proposal_findings(bundle: Bundle, review: Review, vault: Vault) -> list[Finding]:
@@ -65,19 +128,18 @@ def proposal_findings(bundle: Bundle, review: Review, vault: Vault) -> list[Find
     if stated - ours:
         words = "what people approved as change does not come back to the vault"
         findings.append(refuse(Code.BUNDLE_MISMATCH, "proposal", words))
-    return [*findings, *_claim_findings(bundle, review)]
+    return [*findings, *relation_findings(bundle), *_claim_findings(bundle, review)]
 
 
 def unverified_notes(bundle: Bundle, folded: FoldedBundle) -> list[Finding]:
     """Say in words what nobody can check offline."""
-    claims, gov = bundle.claims, folded.governance
+    claims, gov = bundle.claims, folded.claimed.governance
     others = f"{len(claims.spends)} other payment(s) and {len(claims.outflows)} outflow(s) that the limits count"
-    newest = newest_checkpoint(gov)
-    checked = (
-        "no checkpoint is in it"
-        if newest is None
-        else f"the newest checkpoint, by {newest.officer} at {newest.time}, counts {newest.length} entries"
-    )
+    newest = newest_checkpoint(gov.checkpoints)
+    checked = "no checkpoint is in it"
+    if newest is not None:
+        signers = ", ".join(signers_of(gov.checkpoints, newest.head))
+        checked = f"the newest checkpoint, by {signers} at {newest.time}, counts {newest.length} entries"
     head = "nothing" if gov.head is None else f"statement {gov.head.number}"
     advice = "Ask the office over another channel where it matters."
     return [
@@ -157,9 +219,10 @@ def _checkpoint_findings(bundle: Bundle, gov: GovernanceState) -> Iterator[Findi
 
 
 def _void_findings(folded: FoldedBundle) -> Iterator[Finding]:
-    holding = approvals_in_force(folded.governance, folded.record)
-    for one in (one for one in folded.record.statements if one.kind == "approve" and one not in holding):
-        words = f"`{one.officer}`'s approval does not count: the key was revoked"
+    holding = folded.statements
+    for one in (one for one in folded.record.statements if one not in holding):
+        what = "approval" if one.kind == "approve" else "draft"
+        words = f"`{one.officer}`'s {what} does not count: the key was revoked"
         yield warn(Code.APPROVER_NOT_AUTHORISED, at_entry(one.seq), words, "Others have to approve in that place.")
 
 

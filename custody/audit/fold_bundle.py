@@ -2,8 +2,9 @@
 
 Governance starts from nothing: every statement since the founding is verified again under the rule
 before it, by the code that folds a journal. The payment is taken from a review of the PSBT, never
-from the proposal's words. Since the order of a bundle's entries is a claim, an approval by a key
-that the bundle shows revoked never counts, wherever the revocation stands.
+from the proposal's words. Since the order of a bundle's entries is a claim, no statement by a key
+that the bundle shows revoked counts, wherever the revocation stands. Since their times are claims,
+a change that had to wait is in force only as far as the signer's pin has settled it.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from custody.audit.bundle import Bundle
 from custody.audit.change_rules import officer_facts
 from custody.audit.fold_governance import VaultFacts, advance, apply_governance
 from custody.audit.fold_statements import STATEMENT, apply_statement
-from custody.audit.governance import Disregarded, GovernanceState
+from custody.audit.governance import ChangeRecord, ChangeStatus, Disregarded, GovernanceState
 from custody.audit.journal import Entry
-from custody.audit.spend_facts import approvals_in_force
-from custody.audit.state import ProposalRecord
+from custody.audit.spend_facts import statements_in_force
+from custody.audit.state import ProposalRecord, SignedStatement
+from custody.audit.waited_changes import waited_changes
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import Psbt
@@ -41,14 +43,47 @@ class FoldedBundle:
     """What it replaces, oldest first, likewise."""
     refused: tuple[Disregarded, ...]
     """Statements about the proposal that count for nothing; those of governance are in its state."""
+    as_claimed: "FoldedBundle | None" = None
+    """The same by the bundle's own times, where a change counts there that waits on in `governance`."""
+
+    @property
+    def claimed(self) -> "FoldedBundle":
+        """What the bundle brings about if all its times are true: to see what is signed, never to decide."""
+        return self if self.as_claimed is None else self.as_claimed
+
+    @property
+    def statements(self) -> tuple[SignedStatement, ...]:
+        """The statements about the proposal that hold now."""
+        return statements_in_force(self.governance, self.record, None)
+
+    @property
+    def unsettled(self) -> tuple[ChangeRecord, ...]:
+        """The changes that only the bundle's times bring into force."""
+        ours = self.governance.changes
+        in_force = {change_id for change_id, one in ours.items() if one.status is ChangeStatus.IN_FORCE}
+        return tuple(
+            one
+            for one in waited_changes(self.claimed.governance)
+            if one.status is ChangeStatus.IN_FORCE and one.change.change_id not in in_force
+        )
 
 
-def fold_bundle(bundle: Bundle, *, now: int) -> FoldedBundle:
-    """Fold every entry from nothing; `now` is Unix seconds that the chain has reached at least.
+def fold_bundle(bundle: Bundle, *, settled: int | None = None) -> FoldedBundle:
+    """Fold every entry from nothing.
+
+    Changes that had to wait and have a higher number than `settled` wait on; without it the
+    bundle's times are believed.
 
     Raises:
         InvalidInput: a body of a wrong shape.
     """
+    claimed = _fold(bundle, None)
+    if settled is None or all(one.change.number <= settled for one in waited_changes(claimed.governance)):
+        return claimed
+    return replace(_fold(bundle, settled), as_claimed=claimed)
+
+
+def _fold(bundle: Bundle, settled: int | None) -> FoldedBundle:
     facts = VaultFacts.of(bundle.vault)
     governance = GovernanceState()
     chain = {one.proposal_id: _bare_record(one) for one in (*bundle.replaced, bundle.proposal)}
@@ -56,7 +91,7 @@ def fold_bundle(bundle: Bundle, *, now: int) -> FoldedBundle:
     last = 0
     for timed in bundle.entries:
         entry, last = timed.entry, timed.entry.seq
-        governance = advance(governance, timed.time, last)
+        governance = advance(governance, timed.time, last, settled=settled)
         if entry.kind != STATEMENT:
             governance = apply_governance(governance, entry, facts)
             continue
@@ -65,7 +100,7 @@ def fold_bundle(bundle: Bundle, *, now: int) -> FoldedBundle:
             chain[answer.proposal_id] = answer
         else:
             refused.append(Disregarded(last, answer))
-    governance = advance(governance, max(now, bundle.claims.time), last)
+    governance = advance(governance, bundle.claims.time, last, settled=settled)
     *replaced, record = chain.values()
     return FoldedBundle(governance, record, tuple(replaced), tuple(refused))
 
@@ -91,8 +126,8 @@ def request_of_bundle(bundle: Bundle, folded: FoldedBundle, review: Review) -> S
         locktime=bundle.psbt.locktime,
         signals_replacement=all(one.sequence < _FINAL_SEQUENCE for one in bundle.psbt.inputs),
         expires=parse_time(proposal.expires),
-        drafter=folded.record.proposed_by,
-        group=(*bundle.replaced, proposal)[0].proposal_id,
+        drafter=drafter_of(folded.governance, folded.record),
+        group=_group(bundle),
         replaced_fee=bundle.replaced[-1].fee if bundle.replaced else None,
     )
 
@@ -107,11 +142,26 @@ def history_of_bundle(bundle: Bundle, folded: FoldedBundle, record: ProposalReco
         now=gov.time,
         tip_height=bundle.claims.height,
         officers=officer_facts(gov.officers),
-        approvals=tuple(ApprovalFact(one.officer, one.roles, one.time) for one in approvals_in_force(gov, record)),
+        approvals=tuple(
+            ApprovalFact(one.officer, one.roles, one.time)
+            for one in statements_in_force(gov, record, None)
+            if one.kind == "approve"
+        ),
         spends=bundle.claims.spends,
         outflows=bundle.claims.outflows,
         suspended_by=gov.suspended_by,
     )
+
+
+def drafter_of(gov: GovernanceState, record: ProposalRecord) -> str | None:
+    """Return who drafted and signed it, None where nobody did or that key was revoked."""
+    return next((one.officer for one in statements_in_force(gov, record, None) if one.kind == "propose"), None)
+
+
+def _group(bundle: Bundle) -> str:
+    """Name the set of proposals of which at most one can confirm: all of the chain must spend one coin."""
+    common = set(bundle.proposal.inputs).intersection(*(one.inputs for one in bundle.replaced))
+    return (*bundle.replaced, bundle.proposal)[0].proposal_id if common else bundle.proposal.proposal_id
 
 
 def _bare_record(proposal: Proposal) -> ProposalRecord:

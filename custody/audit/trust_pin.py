@@ -1,10 +1,13 @@
 """The trust pin (`custody-trust/1`): what a signer has seen and compared, in a file of their own.
 
 A bundle brings its officers with it; only the pin says that they are the right ones. It names the
-founding statement, the newest governance statement, the highest policy version, checkpoint and
-chain time seen. Two pins of one vault differ only by how far they have come; none ever goes back.
+founding statement, the newest governance statement, up to which number a person confirmed what
+became of changes that had to wait, the highest policy version of those, and the highest checkpoint.
+No time stands in it: a bundle's times are claims, and one that lies must leave no trace. Two pins of
+one vault differ only by how far they have come; none ever goes back.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from custody.audit.governance import Checkpoint, GovernanceState
@@ -12,8 +15,7 @@ from custody.codes import Code
 from custody.documents import strict_yaml
 from custody.errors import CheckFailed, Conflict, Finding, InvalidInput, JsonValue, Severity, UpgradeNeeded
 from custody.people.statement import GovernanceRef
-from custody.spend.document import fields_of, hash_of, integer_of, text_of
-from custody.spend.expiry import format_time, parse_time
+from custody.spend.document import fields_of, hash_of, integer_of, list_of, malformed, text_of
 from custody.spend.review_findings import DO_NOT_SIGN
 
 PIN_FORMAT = "custody-trust/1"
@@ -28,6 +30,12 @@ class SeenCheckpoint:
 
     length: int
     head: str
+    signed_by: tuple[str, ...]
+    """The officers whose signatures under it were seen: who is asked when another head turns up."""
+
+    def words(self) -> str:
+        """Return it as people read it."""
+        return f"{self.length} entries, head {self.head}, signed by {', '.join(self.signed_by)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +47,33 @@ class TrustPin:
     """Digest of the founding statement."""
     governance: GovernanceRef
     """The newest governance statement seen."""
+    settled: int
+    """Number of the newest statement up to which a person confirmed what became of each change that waited."""
     policy_version: int
-    """The highest version seen in force."""
+    """The highest version in force by settled changes."""
     checkpoint: SeenCheckpoint | None
-    time: int
-    """The latest median time past that a bundle named, Unix seconds."""
+
+    def __post_init__(self) -> None:
+        if self.settled > self.governance.number:
+            raise malformed("a pin has settled more than it has seen")
 
     def to_bytes(self) -> bytes:
         """Return the file."""
         checkpoint: JsonValue = None
         if self.checkpoint is not None:
-            checkpoint = {"entries": self.checkpoint.length, "head": self.checkpoint.head}
+            checkpoint = {
+                "entries": self.checkpoint.length,
+                "head": self.checkpoint.head,
+                "signed_by": [*self.checkpoint.signed_by],
+            }
         document: dict[str, JsonValue] = {
             "format": PIN_FORMAT,
             "vault_id": self.vault_id,
             "founding": self.founding,
             "governance": {"number": self.governance.number, "digest": self.governance.digest},
+            "settled": self.settled,
             "policy_version": self.policy_version,
             "checkpoint": checkpoint,
-            "tip_time": format_time(self.time),
         }
         return strict_yaml.dump(document).encode()
 
@@ -79,9 +95,11 @@ class TrustPin:
         governance = fields_of(found["governance"], "governance", ("number", "digest"))
         checkpoint = None
         if found["checkpoint"] is not None:
-            stated = fields_of(found["checkpoint"], "checkpoint", ("entries", "head"))
+            stated = fields_of(found["checkpoint"], "checkpoint", ("entries", "head", "signed_by"))
             checkpoint = SeenCheckpoint(
-                integer_of(stated["entries"], "checkpoint.entries"), hash_of(stated["head"], "checkpoint.head")
+                integer_of(stated["entries"], "checkpoint.entries"),
+                hash_of(stated["head"], "checkpoint.head"),
+                list_of(text_of, stated["signed_by"], "checkpoint.signed_by"),
             )
         return cls(
             vault_id=hash_of(found["vault_id"], "vault_id"),
@@ -90,14 +108,14 @@ class TrustPin:
                 integer_of(governance["number"], "governance.number"),
                 hash_of(governance["digest"], "governance.digest"),
             ),
+            settled=integer_of(found["settled"], "settled"),
             policy_version=integer_of(found["policy_version"], "policy_version"),
             checkpoint=checkpoint,
-            time=parse_time(text_of(found["tip_time"], "tip_time")),
         )
 
     @classmethod
-    def of(cls, vault_id: str, gov: GovernanceState) -> "TrustPin":
-        """Return the pin of a governance as folded.
+    def of(cls, vault_id: str, gov: GovernanceState, *, settled: int, policy_version: int) -> "TrustPin":
+        """Return the pin of a governance as folded; `policy_version` is the highest in force by what is settled.
 
         Raises:
             Conflict: NOT_FOUNDED.
@@ -106,14 +124,13 @@ class TrustPin:
             raise Conflict(
                 Code.NOT_FOUNDED, "no officers and no policy are in force in it", advice="Ask for a complete bundle."
             )
-        newest = newest_checkpoint(gov)
         return cls(
             vault_id=vault_id,
             founding=gov.founding,
             governance=gov.head,
-            policy_version=gov.highest_version,
-            checkpoint=None if newest is None else SeenCheckpoint(newest.length, newest.head),
-            time=gov.time,
+            settled=settled,
+            policy_version=policy_version,
+            checkpoint=_seen_checkpoint(gov),
         )
 
     def advanced_to(self, newer: "TrustPin") -> "TrustPin":
@@ -129,24 +146,32 @@ class TrustPin:
         lengths = [0 if one.checkpoint is None else one.checkpoint.length for one in (self, newer)]
         if (
             newer.governance.number < self.governance.number
+            or newer.settled < self.settled
             or newer.policy_version < self.policy_version
-            or newer.time < self.time
             or lengths[1] < lengths[0]
         ):
             raise CheckFailed(Code.GOVERNANCE_ROLLED_BACK, "the pin would go back", advice=DO_NOT_SIGN)
         return newer
 
 
-_KEYS = ("format", "vault_id", "founding", "governance", "policy_version", "checkpoint", "tip_time")
+_KEYS = ("format", "vault_id", "founding", "governance", "settled", "policy_version", "checkpoint")
 
 
-def newest_checkpoint(gov: GovernanceState) -> Checkpoint | None:
+def newest_checkpoint(checkpoints: Iterable[Checkpoint]) -> Checkpoint | None:
     """Return the checkpoint that counts the most entries, the first signed of those."""
-    return max(gov.checkpoints, key=lambda one: (one.length, -one.seq), default=None)
+    return max(checkpoints, key=lambda one: (one.length, -one.seq), default=None)
 
 
-def pin_findings(pin: TrustPin, vault_id: str, gov: GovernanceState, tip_time: int) -> list[Finding]:
-    """Return where a bundle's governance contradicts the pin; empty when it begins there and goes on."""
+def signers_of(checkpoints: Iterable[Checkpoint], head: str) -> tuple[str, ...]:
+    """Return the officers who signed a head, each once."""
+    return tuple(dict.fromkeys(one.officer for one in checkpoints if one.head == head))
+
+
+def pin_findings(pin: TrustPin, vault_id: str, gov: GovernanceState, *, policy_version: int) -> list[Finding]:
+    """Return where a bundle's governance contradicts the pin; empty when it begins there and goes on.
+
+    `policy_version` is the highest in force by what the pin has settled.
+    """
     if pin.vault_id != vault_id:
         return [_refuse(Code.PIN_MISMATCH, f"the pin is of another vault, `{pin.vault_id}`")]
     if gov.founding != pin.founding:
@@ -160,30 +185,32 @@ def pin_findings(pin: TrustPin, vault_id: str, gov: GovernanceState, tip_time: i
         words = f"governance statement {there.number} is {there.digest} in the bundle, your pin has seen"
         return [_refuse(Code.PIN_MISMATCH, f"{words} {pin.governance.digest}: two histories exist")]
     findings = _checkpoint_findings(pin, gov)
-    if gov.highest_version < pin.policy_version:
-        words = f"the bundle's policy is version {gov.highest_version}, your pin has seen version {pin.policy_version}"
+    if policy_version < pin.policy_version:
+        words = f"the bundle's policy is version {policy_version}, your pin has seen version {pin.policy_version}"
         findings.append(_refuse(Code.POLICY_VERSION_OLD, words))
-    if tip_time < pin.time:
-        words = (
-            f"the bundle was made when the chain's time was {format_time(tip_time)}; your pin has seen "
-            f"{format_time(pin.time)}"
-        )
-        advice = "Ask for a fresh bundle, unless you know that this one was made earlier."
-        findings.append(Finding(Code.BUNDLE_STALE, Severity.WARN, _WHERE, words, advice))
     return findings
 
 
+def _seen_checkpoint(gov: GovernanceState) -> SeenCheckpoint | None:
+    newest = newest_checkpoint(gov.checkpoints)
+    if newest is None:
+        return None
+    return SeenCheckpoint(newest.length, newest.head, signers_of(gov.checkpoints, newest.head))
+
+
 def _checkpoint_findings(pin: TrustPin, gov: GovernanceState) -> list[Finding]:
-    seen, newest = pin.checkpoint, newest_checkpoint(gov)
+    seen, newest = pin.checkpoint, newest_checkpoint(gov.checkpoints)
     if seen is None:
         return []
+    other = next((one for one in gov.checkpoints if one.length == seen.length and one.head != seen.head), None)
+    if other is not None:
+        signers = ", ".join(signers_of(gov.checkpoints, other.head))
+        words = f"the bundle's checkpoint of {seen.length} entries has head {other.head}, signed by {signers}"
+        return [_refuse(Code.JOURNAL_FORK, f"{words}; your pin has seen {seen.words()}: two histories exist")]
     if newest is None or newest.length < seen.length:
         length = "none" if newest is None else f"one of {newest.length} entries"
-        words = f"your pin has seen a checkpoint of {seen.length} entries, the bundle has {length}"
-        return [_refuse(Code.GOVERNANCE_ROLLED_BACK, f"{words}: the journal was rolled back")]
-    if newest.length == seen.length and newest.head != seen.head:
-        words = f"the checkpoint of {seen.length} entries has head {newest.head}, your pin has seen {seen.head}"
-        return [_refuse(Code.JOURNAL_FORK, f"{words}: two histories exist")]
+        words = f"the bundle has {length}: the journal was rolled back, or that signature was false"
+        return [_refuse(Code.GOVERNANCE_ROLLED_BACK, f"your pin has seen a checkpoint of {seen.words()}; {words}")]
     return []
 
 

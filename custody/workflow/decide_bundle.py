@@ -1,16 +1,17 @@
 """Ask the policy about the payment in a bundle: as an office does, from what a signer can verify, and claims.
 
-A signer takes the stricter reading where an office believes its journal. An approval by a key that
-the bundle shows revoked never counts. Signing began only where a cosigner's verified signature is in
-the PSBT and nothing was missing at the moment that the bundle claims for it. A bump goes by its own
-smaller quorum only if the approvals of what it replaces are in the bundle and suffice.
+A signer takes the stricter reading where an office believes its journal. No statement by a key that
+the bundle shows revoked counts, and a change that waited is in force only once the pin settled it.
+Signing began only where a cosigner's verified signature is in the PSBT and nothing was missing at the
+moment that the bundle claims for it. A bump goes by its own smaller quorum only if the approvals of
+what it replaces are in the bundle and suffice.
 """
 
 from dataclasses import replace
 
 from custody.audit.bundle import Bundle
 from custody.audit.bundle_claims import StartClaim
-from custody.audit.fold_bundle import FoldedBundle, history_of_bundle, request_of_bundle
+from custody.audit.fold_bundle import FoldedBundle, drafter_of, history_of_bundle, request_of_bundle
 from custody.audit.state import ProposalRecord
 from custody.policy.decision import Decision, Effect, Gate, Reason
 from custody.policy.evaluate import evaluate
@@ -57,7 +58,7 @@ def _was_approved(policy: SpendPolicy, bundle: Bundle, folded: FoldedBundle, req
             kind=replaced.kind,
             path=replaced.policy_path,
             fee=replaced.fee,
-            drafter=record.proposed_by,
+            drafter=drafter_of(folded.governance, record),
             replaced_fee=fee_before,
             replaced_was_approved=approved,
         )

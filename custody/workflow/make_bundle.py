@@ -12,7 +12,7 @@ from custody.audit.bundle_claims import Claims, CoinClaim, OwnAddressClaim, Star
 from custody.audit.fold_bundle import fold_bundle
 from custody.audit.fold_governance import CHECKPOINT
 from custody.audit.fold_statements import STATEMENT
-from custody.audit.governance import GovernanceState
+from custody.audit.governance import Checkpoint, GovernanceState
 from custody.audit.journal import Entry
 from custody.audit.proposal_state import replacement_chain
 from custody.audit.signing_start import signing_start
@@ -58,17 +58,28 @@ def make_bundle(office: Office, record: ProposalRecord, psbt: Psbt) -> Bundle:
         statements=tuple(one for one in timed if one.entry.kind == STATEMENT and one.entry.seq in about),
         claims=_claims(state, office.vault, record),
     )
-    _require_same(bundle, state, chain)
+    _require_same(bundle, office, chain)
     return bundle
 
 
 def _carried(office: Office) -> set[int]:
     """Return the entries of governance that go in: those that counted, and of checkpoints the newest head's."""
-    gov = office.state.governance
-    newest, idle = newest_checkpoint(gov), {one.seq for one in gov.disregarded}
-    checkpoints = {one.seq for one in gov.checkpoints if newest is not None and one.head == newest.head}
+    idle = {one.seq for one in office.state.governance.disregarded}
+    own = _own_checkpoints(office)
+    newest = newest_checkpoint(own)
+    checkpoints = {one.seq for one in own if newest is not None and one.head == newest.head}
     counted = {one.seq for one in office.entries if one.kind in CARRIED_KINDS - {CHECKPOINT} and one.seq not in idle}
     return counted | checkpoints
+
+
+def _own_checkpoints(office: Office) -> tuple[Checkpoint, ...]:
+    """Return the checkpoints of this very journal: one officer could sign a head that it never had."""
+    entries = office.entries
+    return tuple(
+        one
+        for one in office.state.governance.checkpoints
+        if one.length <= len(entries) and entries[one.length - 1].hash == one.head
+    )
 
 
 def _timed(entries: Iterable[Entry]) -> Iterable[TimedEntry]:
@@ -109,10 +120,11 @@ def _own_addresses(outputs: Iterable[OwnOutputFact]) -> Iterable[OwnAddressClaim
     return (OwnAddressClaim(one.address, one.was_used, one.balance_after) for one in by_address.values())
 
 
-def _require_same(bundle: Bundle, state: State, chain: Sequence[ProposalRecord]) -> None:
-    folded = fold_bundle(Bundle.from_bytes(bundle.to_bytes()), now=0)
+def _require_same(bundle: Bundle, office: Office, chain: Sequence[ProposalRecord]) -> None:
+    folded = fold_bundle(Bundle.from_bytes(bundle.to_bytes()))
     same = (
-        _authority(folded.governance) == _authority(state.governance)
+        _authority(folded.governance) == _authority(office.state.governance)
+        and newest_checkpoint(folded.governance.checkpoints) == newest_checkpoint(_own_checkpoints(office))
         and [one.statements for one in (*folded.replaced, folded.record)] == [one.statements for one in chain]
         and not folded.refused
         and not folded.governance.disregarded
@@ -134,6 +146,5 @@ def _authority(gov: GovernanceState) -> tuple[object, ...]:
         gov.highest_version,
         gov.suspended_by,
         {name: (one.entry, one.usable_from) for name, one in gov.allowlist.items()},
-        newest_checkpoint(gov),
         gov.time,
     )

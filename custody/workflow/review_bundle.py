@@ -2,7 +2,8 @@
 
 The rules, in their order:
 1. The bundle is about the signer's own vault; scripts are derived from the signer's file alone.
-2. Governance is folded anew from the founding on, and has to pass through the pin.
+2. Governance is folded anew from the founding on, and has to pass through the pin. A change that had
+   to wait is in force only if the pin settled it.
 3. The PSBT is reviewed as any other; the proposal that people approved has to say the same.
 4. The policy in force decides about what the PSBT does, with the approvals whose signatures hold.
 5. What only the bundle's maker says is named.
@@ -14,12 +15,17 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from custody.audit.bundle import Bundle
-from custody.audit.bundle_findings import governance_findings, proposal_findings, unverified_notes
+from custody.audit.bundle_findings import (
+    governance_findings,
+    proposal_findings,
+    unsettled_findings,
+    unverified_notes,
+)
 from custody.audit.fold_bundle import FoldedBundle, fold_bundle
 from custody.audit.governance import GovernanceState
-from custody.audit.spend_facts import approvals_in_force
 from custody.audit.state import SignedStatement
-from custody.audit.trust_pin import TrustPin, newest_checkpoint, pin_findings
+from custody.audit.trust_pin import TrustPin, newest_checkpoint, pin_findings, signers_of
+from custody.audit.waited_changes import waited_changes, waited_json
 from custody.bitcoin.psbt import Psbt
 from custody.codes import Code
 from custody.documents.sshsig_keys import SshPublicKey
@@ -48,18 +54,24 @@ class BundleReview:
 
     @property
     def governance(self) -> GovernanceState:
-        """As folded from the bundle's signatures."""
+        """As folded from the bundle's signatures; what the pin has not settled waits on in it."""
         return self.folded.governance
 
     @property
     def approvals(self) -> tuple[SignedStatement, ...]:
         """The approvals that count now."""
-        return approvals_in_force(self.governance, self.folded.record)
+        return tuple(one for one in self.folded.statements if one.kind == "approve")
+
+    @property
+    def drafters(self) -> tuple[SignedStatement, ...]:
+        """The drafter's own statement, if it counts now."""
+        return tuple(one for one in self.folded.statements if one.kind == "propose")
 
     def to_json(self) -> "dict[str, JsonValue | Decimal]":
         """Return the keys of a PSBT's review, and `proposal`, `approvals`, `decision`, `governance`, `claims`."""
         proposal = self.bundle.proposal
-        counted = {one.seq for one in self.approvals}
+        counted = {one.seq for one in self.folded.statements}
+        settled = -1 if self.pin is None else self.pin.settled
         statements = self.folded.record.statements
         return {
             **self.review.to_json(),
@@ -71,11 +83,13 @@ class BundleReview:
                 "drafter": proposal.drafter,
                 "expires": proposal.expires,
             },
-            "approvals": [
-                statement_json(one, counts=one.kind == "propose" or one.seq in counted) for one in statements
-            ],
+            "approvals": [statement_json(one, counts=one.seq in counted) for one in statements],
             "decision": self.decision.to_json(),
-            "governance": {**governance_json(self.governance), "pinned": self.pin is not None},
+            "governance": {
+                **governance_json(self.governance),
+                "waited": waited_list(self.folded.claimed.governance, settled),
+                "pinned": self.pin is not None,
+            },
             "claims": self.bundle.claims.to_document(),
         }
 
@@ -90,7 +104,7 @@ def review_bundle(bundle: Bundle, vault: Vault, pin: TrustPin | None, context: R
         InvalidInput: an entry of it has a wrong shape.
     """
     require_own_vault(bundle, vault)
-    folded = fold_bundle(bundle, now=0 if pin is None else pin.time)
+    folded = fold_bundle(bundle, settled=None if pin is None else pin.settled)
     if bundle.proposal.replaces_txid is not None:
         context = replace(context, replaces=context.replaces | {bundle.proposal.replaces_txid})
     review = review_psbt(bundle.psbt, vault, context)
@@ -113,8 +127,10 @@ def trust_findings(bundle: Bundle, folded: FoldedBundle, vault: Vault, pin: Trus
         advice = "Make a pin with `custody pin create` after comparing with the other signers, then give it with --pin."
         pinned = [refuse(Code.NO_TRUST_PIN, "pin", words, advice)]
     else:
-        pinned = pin_findings(pin, vault.vault_id, folded.governance, bundle.claims.time)
-    return [*pinned, *governance_findings(bundle, folded)]
+        pinned = pin_findings(
+            pin, vault.vault_id, folded.claimed.governance, policy_version=folded.governance.highest_version
+        )
+    return [*pinned, *governance_findings(bundle, folded), *unsettled_findings(folded)]
 
 
 def review_bare_psbt(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
@@ -146,7 +162,7 @@ def statement_json(one: SignedStatement, *, counts: bool) -> dict[str, JsonValue
 
 def governance_json(gov: GovernanceState) -> dict[str, JsonValue]:
     """Return governance as a signer compares it with others."""
-    newest, policy = newest_checkpoint(gov), gov.policy
+    newest, policy = newest_checkpoint(gov.checkpoints), gov.policy
     return {
         "founding": gov.founding,
         "number": None if gov.head is None else gov.head.number,
@@ -159,8 +175,18 @@ def governance_json(gov: GovernanceState) -> dict[str, JsonValue]:
         "suspended_by": gov.suspended_by,
         "checkpoint": None
         if newest is None
-        else {"entries": newest.length, "head": newest.head, "officer": newest.officer, "time": newest.time},
+        else {
+            "entries": newest.length,
+            "head": newest.head,
+            "signed_by": [*signers_of(gov.checkpoints, newest.head)],
+            "time": newest.time,
+        },
     }
+
+
+def waited_list(gov: GovernanceState, settled: int) -> list[JsonValue]:
+    """Return the changes that had to wait, as the bundle's times have them."""
+    return [waited_json(one, settled=one.change.number <= settled) for one in waited_changes(gov)]
 
 
 def require_own_vault(bundle: Bundle, vault: Vault) -> None:

@@ -4,20 +4,25 @@ import copy
 import functools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from custody.audit.bundle import Bundle
-from custody.audit.fold_bundle import fold_bundle
+from custody.audit.bundle import Bundle, TimedEntry
+from custody.audit.bundle_claims import CoinClaim, OwnAddressClaim
+from custody.audit.journal import Entry
 from custody.audit.journal_fields import hash_of
 from custody.audit.trust_pin import TrustPin
+from custody.bitcoin.psbt import Psbt
 from custody.documents.canonical_json import canonical
-from custody.people.statement import StatementKind, checkpoint_statement
+from custody.errors import JsonValue
+from custody.people.statement import StatementKind, checkpoint_statement, proposal_statement
+from custody.spend.proposal import Proposal
 from custody.vault.formats import vault_file
 from custody.vault.vault import Vault
 from custody.workflow.make_bundle import make_bundle
 from custody.workflow.office import Office
+from custody.workflow.pin_governance import seen_in
 from custody.workflow.proposal_access import collected_psbt
 from custody.workspace.layout import Workspace
 from support.cli import Result, run
@@ -80,27 +85,72 @@ def bundle_of(ledger: GovernedLedger, proposal_id: str) -> Bundle:
     return make_bundle(office, record, collected_psbt(record))
 
 
+def forged(ledger: GovernedLedger, proposal: Proposal, psbt: Psbt, *approvers: str, replaced: str = "") -> Bundle:
+    """Return the bundle of a proposal that its drafter and these approvers signed, whatever an office thinks of it.
+
+    `replaced` is the id of a proposal in the ledger whose own bundle's statements go in.
+    """
+    twin = twin_of(ledger)
+    base = bundle_of(twin, drafted(twin)) if not replaced else bundle_of(ledger, replaced)
+    assert ledger.gov.head is not None and proposal.drafter is not None
+    ref = ledger.gov.head
+    made: list[TimedEntry] = []
+    for name in (proposal.drafter, *approvers):
+        kind = StatementKind.APPROVE if made else StatementKind.PROPOSE
+        statement = proposal_statement(kind, proposal, vault_name=ledger.vault.name, governance=ref)
+        body: dict[str, JsonValue] = {
+            "proposal_id": proposal.proposal_id,
+            "statement": str(kind),
+            "officer": name,
+            "governance": {"number": ref.number, "digest": ref.digest},
+            "signature": signer_of(name).sign(statement.signed_bytes, namespace=kind.namespace),
+        }
+        entry = Entry.make(
+            journal_id="test",
+            seq=made[-1].entry.seq + 1 if made else base.entries[-1].entry.seq + 9,
+            time="2030-01-01T00:00:00Z",
+            tip=None,
+            actor=None,
+            kind="proposal_statement",
+            body=body,
+            request_id=f"f{len(made)}",
+            prev=made[-1].entry.hash if made else "0" * 64,
+        )
+        made.append(TimedEntry(entry, base.claims.time))
+    coins = tuple(CoinClaim(outpoint, 6, None, is_frozen=False) for outpoint in proposal.inputs)
+    own = tuple(OwnAddressClaim(one.address, was_used=False, balance_after=one.value) for one in proposal.change)
+    return replace(
+        base,
+        psbt=psbt,
+        proposal=proposal,
+        replaced=(*base.replaced, base.proposal) if replaced else (),
+        statements=(*(base.statements if replaced else ()), *made),
+        claims=replace(base.claims, coins=coins, own_addresses=own, spends=(), signing_start=None),
+    )
+
+
 def pin_of(bundle: Bundle) -> TrustPin:
     """Return the pin of somebody who trusts this very bundle."""
-    return TrustPin.of(bundle.vault.vault_id, fold_bundle(bundle, now=0).governance)
+    return seen_in(bundle)[0]
 
 
-def checkpoint(ledger: GovernedLedger, name: str, length: int | None = None) -> None:
-    """Let an officer sign the journal's head, or that of its first `length` entries."""
+def checkpoint(ledger: GovernedLedger, name: str, length: int | None = None, false_head: str | None = None) -> None:
+    """Let an officer sign the journal's head, or that of its first `length` entries, or a head that it never had."""
     count, gov = length or len(ledger.entries), ledger.gov
     assert gov.head is not None
     head = ledger.entries[count - 1]
+    signed = false_head or head.hash
     statement = checkpoint_statement(
         vault_id=ledger.vault.vault_id,
         network=str(ledger.vault.network),
         journal_id=head.journal_id,
         length=count,
-        head=head.hash,
+        head=signed,
         time=head.time,
         governance=gov.head.words(),
     )
     signature = signer_of(name).sign(statement.signed_bytes, namespace=statement.kind.namespace)
-    body = {"officer": name, "entries": count, "head": head.hash, "time": head.time, "governance": gov.head.words()}
+    body = {"officer": name, "entries": count, "head": signed, "time": head.time, "governance": gov.head.words()}
     ledger.add("checkpoint_signed", {**body, "signature": signature})
 
 

@@ -18,7 +18,8 @@ from support.governed import ROLES, GovernedLedger, officer, signer_of
 from support.ledger import OUTSIDE
 from support.review_cases import simulated_vault
 
-PIN = TrustPin("11" * 32, "22" * 32, GovernanceRef(3, "33" * 32), 2, SeenCheckpoint(40, "44" * 32), 1_800_000_000)
+SEEN = SeenCheckpoint(40, "44" * 32, ("audrey", "bo"))
+PIN = TrustPin("11" * 32, "22" * 32, GovernanceRef(3, "33" * 32), 2, 2, SEEN)
 ENTRY = AllowEntry("grantee", OUTSIDE, None, None)
 
 
@@ -36,7 +37,7 @@ def advance(signer: Signer, bundle: Any, *options: str, stdin: str | None = None
     return signer.run(["pin", "advance"], bundle, *options, "--json", stdin=stdin)
 
 
-@pytest.mark.parametrize("pin", [PIN, replace(PIN, checkpoint=None), replace(PIN, time=0)])
+@pytest.mark.parametrize("pin", [PIN, replace(PIN, checkpoint=None), replace(PIN, settled=0)])
 def test_a_pin_reads_back_as_it_was_written(pin: TrustPin) -> None:
     assert TrustPin.from_bytes(pin.to_bytes()) == pin
 
@@ -52,7 +53,10 @@ def test_a_pin_reads_back_as_it_was_written(pin: TrustPin) -> None:
         lambda text: text.replace("number: 3", "number: -3"),
         lambda text: text.replace("number: 3", "number: three"),
         lambda text: text.replace("entries: 40\n", ""),
-        lambda text: text.replace("tip_time:", "tip_time: later #"),
+        lambda text: text.replace("settled: 2", "settled: 4"),
+        lambda text: text.replace("settled: 2\n", ""),
+        lambda text: text + 'tip_time: "2027-01-18T18:30:00Z"\n',
+        lambda text: text.replace("- audrey", "- 7"),
         lambda text: "",
     ],
 )
@@ -208,8 +212,8 @@ def test_a_pin_file_does_not_go_back_in_any_of_its_parts() -> None:
         replace(PIN, governance=GovernanceRef(2, "33" * 32)),
         replace(PIN, policy_version=1),
         replace(PIN, checkpoint=None),
-        replace(PIN, checkpoint=SeenCheckpoint(39, "44" * 32)),
-        replace(PIN, time=PIN.time - 1),
+        replace(PIN, checkpoint=SeenCheckpoint(39, "44" * 32, ("audrey",))),
+        replace(PIN, settled=1),
     )
     for newer in lower:
         with pytest.raises(CheckFailed) as caught:
