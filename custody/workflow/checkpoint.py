@@ -230,15 +230,20 @@ def compare_checkpoint(hashes: Hashes, gov: GovernanceState, kept: SignedHead, w
 
 
 def governance_findings(hashes: Hashes, gov: GovernanceState) -> list[Finding]:
-    """Return which checkpoints in a journal don't fit it, and which entries claim authority in vain."""
-    forked = [
+    """Return which checkpoints in a journal don't fit it, and which entries claim authority in vain.
+
+    Warnings: one officer can sign a head that no journal ever had, and must not stop the vault by it. What
+    proves a second history is a checkpoint that was kept elsewhere (`compare_checkpoint`).
+    """
+    false = [
         Finding(
-            Code.JOURNAL_FORK,
-            Severity.REFUSE,
+            Code.AUTHORITY_DISREGARDED,
+            Severity.WARN,
             f"entry:{one.seq}",
             f"`{one.officer}` signed head {one.head} of {one.length} entries; this journal has "
-            f"{hashes.of_head(one.length) or 'none'} there",
-            _ADVICE,
+            f"{hashes.of_head(one.length) or 'none'} there, so that the checkpoint counts for nothing",
+            f"Ask `{one.officer}` where that head comes from, and hold the journal against the checkpoint files kept "
+            "elsewhere (`journal verify --checkpoint`).",
         )
         for one in gov.checkpoints
         if hashes.of_head(one.length) != one.head
@@ -253,7 +258,7 @@ def governance_findings(hashes: Hashes, gov: GovernanceState) -> list[Finding]:
         )
         for one in gov.disregarded
     ]
-    return [*forked, *vain]
+    return [*false, *vain]
 
 
 def _signers(gov: GovernanceState, kept: SignedHead) -> list[str]:

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from custody.codes import Code
+from custody.errors import Severity
+from custody.workflow.checkpoint import Hashes, governance_findings
+from support.bundles import checkpoint, founded
 from support.cli import run, run_json
 from support.governed import policy_text
 from support.governed_office import GovernedOffice
@@ -120,3 +124,14 @@ def test_a101_an_export_is_held_against_it_too(office: GovernedOffice, kept: tup
     run_json(["--vault", older, "journal", "export", "-o", export])
     answer = run_json(["journal", "verify", "--file", export, "--checkpoint", checkpoint], exit_code=10)
     assert answer["findings"][0]["code"] == "JOURNAL_FORK"
+
+
+def test_a101_one_officers_false_head_stops_no_journal() -> None:
+    """A head that the journal never had is named with its signer; it is no proof that the journal was rewritten."""
+    ledger = founded()
+    checkpoint(ledger, "audrey")
+    checkpoint(ledger, "dora", false_head="ab" * 32)
+    hashes = Hashes(b"".join(bytes.fromhex(one.hash) for one in ledger.entries))
+    (finding,) = governance_findings(hashes, ledger.gov)
+    assert (finding.code, finding.severity) == (Code.AUTHORITY_DISREGARDED, Severity.WARN)
+    assert "`dora` signed head " + "ab" * 32 in finding.message and "`dora`" in (finding.advice or "")
