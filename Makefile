@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: venv demo test lint bench node postgres fuzz mutants wheels vectors lock
+.PHONY: venv demo test lint bench node postgres electrum fuzz mutants wheels vectors lock
 
 # The lock is installed in steps, each with hashes: build backends first, so that no sdist can fetch an
 # unhashed one; then everything without resolving anything; then the project itself, editable.
@@ -39,6 +39,10 @@ node:
 # same package unpacked under .postgres. Each test session starts a server of its own.
 postgres:
 	@tests/support/get-postgres .postgres
+
+# A real Electrum for the tests marked `electrum`: what is here, else the system's package unpacked under .electrum.
+electrum:
+	@tests/support/get-electrum .electrum
 
 bench: venv
 	$(BIN)/python tests/bench/run.py

@@ -283,6 +283,11 @@ def test_an_electrum_file_of_today_and_of_a_coldcard_reads_the_same() -> None:
     assert _read(edited(VAULT, VaultFormat.ELECTRUM, as_coldcard))[0].vault_id == VAULT.vault_id
 
 
+def test_our_electrum_file_is_of_a_version_that_keeps_fingerprints() -> None:
+    # Below 20, Electrum takes the origins for unknown when it brings the file up to date.
+    assert exported_json(VAULT, VaultFormat.ELECTRUM)["seed_version"] == 20
+
+
 @pytest.mark.parametrize(
     ("code", "spoil"),
     [

@@ -49,8 +49,8 @@ _GENESIS = {
     "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6": Network.SIGNET,
     "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206": Network.REGTEST,
 }
-_SEED_VERSION = 17
-"""The version that every Electrum since 3.0 reads and brings up to date by itself."""
+_SEED_VERSION = 20
+"""The first with `root_fingerprint`: an older one makes Electrum forget it when it brings the file up to date."""
 _COMPARED_ADDRESSES = 20
 
 

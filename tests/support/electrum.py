@@ -1,0 +1,47 @@
+"""A real Electrum for the tests marked `electrum`: ELECTRUM, PATH, or what `make electrum` unpacked under .electrum.
+
+It runs offline with a folder of its own. Without it the tests are skipped with the reason.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from custody.bitcoin.network import Network
+
+ROOT = Path(__file__).parents[2]
+FLAGS = {Network.MAIN: [], Network.SIGNET: ["--signet"], Network.REGTEST: ["--regtest"]}
+"""How Electrum 4.3 is told its network; it knows no testnet4."""
+_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Electrum:
+    """The program, and the folder that it may write to."""
+
+    program: str
+    folder: Path
+
+    def addresses(self, wallet: Path, network: Network, which: str) -> list[str]:
+        """Open the wallet file, which Electrum then brings up to date, and list `receiving` or `change` addresses."""
+        command = [self.program, *FLAGS[network], "--offline", "-D", str(self.folder), "-w", str(wallet)]
+        answer = subprocess.run(
+            [*command, "listaddresses", f"--{which}"], capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+        )
+        assert answer.returncode == 0, answer.stderr
+        listed: list[str] = json.loads(answer.stdout)
+        return listed
+
+
+@pytest.fixture
+def electrum(tmp_path: Path) -> Electrum:
+    """Return Electrum, or skip the test."""
+    program = os.environ.get("ELECTRUM") or shutil.which("electrum") or str(ROOT / ".electrum" / "electrum")
+    if not Path(program).exists():
+        pytest.skip("no Electrum here: make electrum, or set ELECTRUM")
+    return Electrum(program, tmp_path / "electrum")
