@@ -36,7 +36,9 @@ def scan(picture: "Image.Image | Path | bytes") -> list[bytes]:
         picture = Image.open(io.BytesIO(picture))
     elif isinstance(picture, Path):
         picture = Image.open(picture)
-    return [code.bytes for code in zxingcpp.read_barcodes(picture.convert("L"))]
+    # Among the modules of a large code a reader of all formats may see the bars of another kind.
+    only_qr = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
+    return [code.bytes for code in zxingcpp.read_barcodes(picture.convert("L"), formats=only_qr)]
 
 
 def blurred(picture: Image.Image, radius: float) -> Image.Image:
