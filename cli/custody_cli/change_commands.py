@@ -8,6 +8,7 @@ import click
 
 from custody import atomic
 from custody.audit.governance import ChangeStatus
+from custody.errors import JsonValue
 from custody.workflow.change_governance import (
     find_change,
     sign_change,
@@ -50,16 +51,20 @@ def change() -> None:
 @click.option("--all", "everything", is_flag=True, help="Those that ended or are in force too.")
 @click.pass_obj
 def list_(session: Session, everything: bool) -> Answer:
-    """List the changes that are under way."""
+    """List the changes that are under way, and the newest governance statement: signers compare it with their pins."""
     office = open_office(workspace_of(session))
     under_way = (ChangeStatus.PENDING, ChangeStatus.WAITING)
+    newest = office.state.governance.head
     records = office.state.governance.changes.values()
     views = [view_change(office, one) for one in records if everything or one.status in under_way]
 
     def lines() -> Iterable[Line]:
         yield from (change_line(view) for view in views) if views else ("no change is under way",)
+        if newest is not None:
+            yield f"newest governance statement {newest.number}, digest {newest.digest}"
 
-    return Answer({"changes": [view.to_json() for view in views]}, lines)
+    newest_json: JsonValue = None if newest is None else {"number": newest.number, "digest": newest.digest}
+    return Answer({"newest": newest_json, "changes": [view.to_json() for view in views]}, lines)
 
 
 @change.command(epilog=examples("custody change show 3f9a21c07be4d512"))

@@ -103,6 +103,35 @@ def test_a_change_of_officers_reaches_a_signer_by_advancing_the_pin(office: Gove
     assert "POLICY_DENIED" in {one["code"] for one in new.json["findings"]}
 
 
+def test_a_change_that_waited_is_in_force_for_a_signer_once_they_settled_it(
+    office: GovernedOffice, machine: Path, tmp_path: Path
+) -> None:
+    payment = office.draft_as("dora", "--to", f"{stranger(1)}=1btc")
+    office.json(["proposal", "export", payment["proposal_id"], "--bundle", "-o", machine / "first.bundle"])
+    confirm = ["--confirm-digest", office_founding(office)]
+    assert signers(machine, ["pin", "create"], "first.bundle", *confirm).exit_code == 0
+
+    looser = tmp_path / "looser.yaml"
+    looser.write_text(policy_text(2, unlisted="routine", routine="20btc"))
+    adopted = office.carry(office.as_("ann", ["policy", "adopt", looser]), "ann", "bo")
+    assert adopted["status"] == "waiting"
+    office.wait(50)
+    payment = office.draft_as("dora", "--to", f"{stranger(1)}=1btc")
+    for name in ("ann", "bo"):
+        office.approve(name, payment)
+    office.json(["proposal", "export", payment["proposal_id"], "--bundle", "-o", machine / "second.bundle"])
+
+    unsettled = signers(machine, ["psbt", "review"], "second.bundle", "--json")
+    assert unsettled.exit_code == 3
+    assert "GOVERNANCE_UNSETTLED" in {one["code"] for one in unsettled.json["findings"]}
+    newest = office.json(["change", "list"])["newest"]
+    assert newest == {"number": 1, "digest": adopted["statement_digest"]}
+    assert newest["digest"] in office.run(["change", "list"]).stdout
+    advanced = signers(machine, ["pin", "advance"], "second.bundle", "--confirm-digest", newest["digest"])
+    assert advanced.exit_code == 0 and "said to be in force since" in " ".join(advanced.stdout.split())
+    assert signers(machine, ["psbt", "review"], "second.bundle").exit_code == 0
+
+
 def test_export_says_what_goes_together(office: GovernedOffice, tmp_path: Path) -> None:
     payment = office.draft_as("dora", "--to", f"{stranger(1)}=1btc")
     export = ["proposal", "export", payment["proposal_id"], "-o"]
