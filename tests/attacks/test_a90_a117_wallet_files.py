@@ -111,7 +111,7 @@ def test_a117_a_derivation_that_is_overridden_before_any_key(tmp_path: Path, kin
     _assert_refused(tmp_path, twice.encode(), "IMPORT_INCONSISTENT")
 
 
-@pytest.mark.parametrize("kind", [*JSON_FORMATS, *TEXT_FORMATS, VaultFormat.SPECTER_DIY])
+@pytest.mark.parametrize("kind", list(WRITERS))
 def test_a90_a_private_key_in_place_of_a_public_one(tmp_path: Path, kind: VaultFormat) -> None:
     secret = extended("cosigner", version="04358394", private=True)
     public = TRUE.cosigners[0].key.key.to_base58(TRUE.network)
