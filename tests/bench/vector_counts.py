@@ -15,11 +15,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support import vector_verdicts_keys, vector_verdicts_psbt, vector_verdicts_wallets
+from support import vector_verdicts_keys, vector_verdicts_psbt, vector_verdicts_qr, vector_verdicts_wallets
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "vectors.md"
 COLUMNS = ("accepted", "refused_unsupported", "refused_invalid", "wrong")
-CHECKS = {**vector_verdicts_keys.CHECKS, **vector_verdicts_psbt.CHECKS, **vector_verdicts_wallets.CHECKS}
+CHECKS = {
+    **vector_verdicts_keys.CHECKS,
+    **vector_verdicts_psbt.CHECKS,
+    **vector_verdicts_wallets.CHECKS,
+    **vector_verdicts_qr.CHECKS,
+}
 SOURCES = {
     "bip32.json": "BIP 32, test vectors 1 to 5",
     "bip67.json": "BIP 67",
@@ -43,6 +48,9 @@ SOURCES = {
     "electrum_multisig_wallets.json": "Electrum, wallets with seeds, versions 2.0 to 2.9",
     "sparrow_exports.json": "Sparrow's samples of the programs that it reads",
     "sparrow_bsms.json": "Sparrow's samples of BSMS 1.0",
+    "bbqr.json": "BBQr, payloads in each encoding",
+    "bcur.json": "Uniform resources, Blockchain Commons' papers and hummingbird's tests",
+    "bcur_multipart.json": "Uniform resources in several parts, lists of foundation-ur-py",
 }
 INTRODUCTION = """# Published vectors, counted
 
@@ -52,7 +60,8 @@ beside the checkout and are not part of it; a test compares this page with the c
 
 - **accepted**: read, and the keys, scripts, addresses or bytes that the file prints came out.
 - **not built**: valid, and refused by name: another kind of descriptor, wallet or PSBT field, a rule of custody that
-  is stricter than the BIP (no key without origin, no hardened step below an xpub), a private key, or an encrypted file.
+  is stricter than the BIP (no key without origin, no hardened step below an xpub), a private key,
+  an encrypted file, or UR version 1.
 - **invalid**: refused, as the file demands. The invalid rows of BIP 371 and 373 count as not built, because the
   reader refuses their fields before it looks inside.
 - **wrong**: an invalid row accepted, a valid row called malformed, or other scripts than the file's.
