@@ -691,6 +691,7 @@ def test_what_is_missing_is_a_not_yet() -> None:
         require_allowed(decision)
     assert (caught.value.code, caught.value.exit_code) == (Code.APPROVALS_MISSING, 5)
     assert caught.value.message.startswith("not yet: 1 more approval")
+    assert caught.value.details["decision"] == decision.to_json()
     require_allowed(decide(a_payment(), APPROVED))
 
 
@@ -707,6 +708,9 @@ def test_a_decision_in_json() -> None:
     assert (answer["allowed"], answer["missing"]) == (False, [])
     assert answer["reasons"] == ["locktime 900001 is not a height of at most the tip's, 900000"]
     assert answer["rules"] == [reason.to_json() for reason in decision.reasons]
+    assert {"rule": "coins.frozen", "effect": "permit", "words": "no coin is frozen"} in answer["rules"]  # type: ignore[operator]
+    effects = {str(effect) for effect in Effect}
+    assert effects == {"permit", "forbid", "missing"}
     waiting = decide(a_payment(), a_history(("amir", 1))).to_json()
     assert waiting["reasons"] == [reason["words"] for reason in waiting["rules"]]  # type: ignore[union-attr,index]
     assert waiting["missing"] == [
