@@ -271,3 +271,24 @@ def test_a63_a_revoked_drafters_draft_is_void_offline(signer: Signer) -> None:
     assert {one["officer"]: one["counts"] for one in answer["approvals"]}["dora"] is False
     assert [one["rule"] for one in answer["decision"]["missing"]] == ["drafter"]
     assert "no drafter in force" in signer.run(["psbt", "review"], bundle).stdout
+
+
+def test_a120_what_follows_a_change_that_waits_is_not_settled_before_it(signer: Signer) -> None:
+    """A pin holds one number: a later change whose shorter time is over stays open until the earlier one is decided."""
+    ledger = founded()
+    shorter = load_policy(policy_text(2, governance_waiting="1h")).to_document()
+    ledger.carry(ChangeKind.ADOPT, Payload(policy=shorter), "ann", "bo")
+    ledger.mine(HOURS_48 - 6)
+    ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dan", "approver"),)), "ann", "bo")
+    ledger.mine(12)
+    ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("eve", "approver"),)), "ann", "bo")
+    ledger.mine(12)
+    assert "eve" in ledger.gov.officers and "dan" not in ledger.gov.officers
+    bundle = bundle_of(ledger, approved(ledger, "ann", "eve", "cy"))
+    trusting(signer, bundle)
+    assert (pin_in(signer).settled, pin_in(signer).policy_version) == (1, 2)
+    assert signer.refused(bundle) == {"GOVERNANCE_UNSETTLED", "APPROVALS_MISSING"}
+    ledger.mine(HOURS_48)
+    trusting(signer, bundle_of(ledger, drafted(ledger)))
+    assert pin_in(signer).settled == 3
+    assert signer.review(bundle_of(ledger, approved(ledger, "ann", "eve", "cy"))).exit_code == 0

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from custody.audit.chain_view import coins_of
 from custody.bitcoin.amount import FeeRate
+from custody.bitcoin.descriptor import ScriptType
 from custody.spend.coin_selection import FeeTarget
 from custody.spend.draft import Draft
 from custody.spend.proposal import ProposalKind
@@ -15,6 +17,7 @@ from support.bundles import PAID, Signer, approved, forged, founded, pin_of
 from support.governed import GovernedLedger
 from support.ledger import OUTSIDE
 from support.rehearsal import stranger
+from support.review_cases import simulated_vault
 
 DEAR = FeeTarget(FeeRate(20_000))
 
@@ -67,13 +70,7 @@ def refusals(signer: Signer, ledger: GovernedLedger, made: Draft, **changes: Any
 
 def other_coins(ledger: GovernedLedger) -> tuple[Any, ...]:
     spent = first_of(ledger).proposal.inputs
-    return tuple(one for one in coins_of(ledger) if one not in spent)
-
-
-def coins_of(ledger: GovernedLedger) -> list[Any]:
-    from custody.audit.chain_view import coins_of as coins
-
-    return [one.outpoint for one in coins(ledger.state, ledger.vault)]
+    return tuple(one.outpoint for one in coins_of(ledger.state, ledger.vault) if one.outpoint not in spent)
 
 
 def test_an_honest_bump_and_an_honest_cancel_are_what_they_say(signer: Signer, ledger: GovernedLedger) -> None:
@@ -131,3 +128,38 @@ def test_what_contradicts_the_replaced_proposal_is_refused(
     make, changes, words = case
     (told,) = refusals(signer, ledger, make(ledger), **changes)
     assert words in told
+
+
+WRAPPED = simulated_vault(2, 3, ScriptType.SH_WSH_SORTEDMULTI)
+
+
+def test_the_txid_of_a_wrapped_vault_is_that_of_the_finished_transaction(tmp_path: Path) -> None:
+    signer, ledger = Signer(tmp_path, WRAPPED), founded(WRAPPED)
+    approved(ledger)
+    record = first_of(ledger)
+    assert record.final_txid != record.proposal.unsigned_txid
+    bump = draft(ledger, ProposalKind.BUMP, (OUTSIDE, PAID))
+    assert refusals(signer, ledger, bump) == []
+    (told,) = refusals(signer, ledger, bump, replaces_txid=record.proposal.unsigned_txid)
+    assert "is not that of the proposal" in told
+
+
+def test_a_wrapped_vaults_cancel_of_one_of_two_coins_is_taken_at_its_word_for_the_txid(tmp_path: Path) -> None:
+    """The other coin's redeem script is not in the bundle; the officers' statements name the txid."""
+    signer, ledger = Signer(tmp_path, WRAPPED), founded(WRAPPED)
+    approved(ledger, named=tuple(one.outpoint for one in coins_of(ledger.state, WRAPPED))[:2])
+    record = first_of(ledger)
+    assert len(record.proposal.inputs) == 2
+    cancel = draft(ledger, ProposalKind.CANCEL, named=record.proposal.inputs[:1])
+    assert refusals(signer, ledger, cancel) == []
+
+
+def test_a_redeem_script_of_any_size_stops_no_review(tmp_path: Path) -> None:
+    signer, ledger = Signer(tmp_path, WRAPPED), founded(WRAPPED)
+    approved(ledger)
+    made = draft(ledger, ProposalKind.BUMP, (OUTSIDE, PAID))
+    psbt = ledger.psbt_of(made)
+    psbt = psbt.with_input(0, replace(psbt.inputs[0], redeem_script=bytes(300)))
+    bundle = forged(ledger, made.proposal, psbt, "ann", "bo", "cy", replaced=first_of(ledger).proposal_id)
+    signer.trust(pin_of(bundle))
+    assert signer.refused(bundle)
