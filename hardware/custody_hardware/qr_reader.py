@@ -85,7 +85,7 @@ def _codes_in_video(data: bytes, seen: Seen) -> Iterator[bytes]:
     except ImportError as error:
         raise _missing("PyAV") from error
     try:
-        with av.open(io.BytesIO(data), mode="r", metadata_errors="ignore") as container:
+        with av.open(io.BytesIO(data), mode="r", format=_demuxer(data), metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise _damaged()
             for number, frame in enumerate(container.decode(container.streams.video[0]), start=1):
@@ -95,6 +95,13 @@ def _codes_in_video(data: bytes, seen: Seen) -> Iterator[bytes]:
                 yield from _codes_of(_grey(frame))
     except av.FFmpegError as error:
         raise _damaged() from error
+
+
+def _demuxer(data: bytes) -> str:
+    """Return the one demuxer to use: left to guess, FFmpeg could take the file for a list of other files to open."""
+    if data.startswith(_MATROSKA):
+        return "matroska"
+    return "avi" if data.startswith(b"RIFF") else "mov"
 
 
 def _grey(frame: "VideoFrame") -> memoryview:
