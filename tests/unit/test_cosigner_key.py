@@ -46,7 +46,7 @@ def _generic() -> dict[str, Any]:
         "xpub": _plain(WSH),
         "_pub": with_prefix(_plain(WSH), "Vpub"),
     }
-    return {"chain": "XTN", "xfp": KEYS[WSH].origin.fingerprint.hex(), "bip48_2": section, "bip84": {}}
+    return {"chain": "XRT", "xfp": KEYS[WSH].origin.fingerprint.hex(), "bip48_2": section, "bip84": {}}
 
 
 def _refusal(document: object, kind: ScriptType = WSH, network: Network = Network.REGTEST) -> Code:

@@ -116,11 +116,12 @@ def test_a_key_of_another_network_is_refused(kind: VaultFormat) -> None:
 
 @pytest.mark.parametrize("kind", [VaultFormat.CARAVAN, VaultFormat.SPARROW])
 def test_a_stated_network_other_than_the_given_one_is_refused(kind: VaultFormat) -> None:
-    for stated in ("mainnet", "signet", "elsewhere"):
+    for stated in ("mainnet", "testnet", "signet", "elsewhere"):
         data = edited(VAULT, kind, lambda document, stated=stated: document.update(network=stated))
         assert _refusal(data) is Code.NETWORK_MISMATCH
-    data = edited(VAULT, kind, lambda document: document.update(network="testnet"))
-    assert _read(data)[0].vault_id == VAULT.vault_id
+    for network in (Network.TESTNET4, Network.SIGNET):
+        data = edited(VAULT, kind, lambda document: document.update(network="testnet"))
+        assert _read(data, replace(TERMS, network=network))[0].network is network
 
 
 @pytest.mark.parametrize("kind", [VaultFormat.CARAVAN, VaultFormat.COLDCARD, VaultFormat.SPARROW])
@@ -241,7 +242,11 @@ def test_multisig_texts_in_the_spellings_that_are_in_use(lines: tuple[str, ...])
         (Code.IMPORT_INCONSISTENT, (*HEAD, f"Derivation: {PATH}", "KEY", "KEY", "KEY", "Derivation: m/48'")),
         (Code.IMPORT_INCONSISTENT, (*HEAD, f"Derivation: {PATH}", "KEY", "KEY", "KEY", "# derivation: m/48'")),
         (Code.IMPORT_INCONSISTENT, (*HEAD, f"Derivation: {PATH}", "# derivation: m/1", "# derivation: m/2", "KEY")),
-        (Code.IMPORT_INCONSISTENT, (*HEAD, "Derivation: m/48'/1'/9'/2'", f"# derivation: {PATH}", "KEY", "KEY", "KEY")),
+        (
+            Code.IMPORT_INCONSISTENT,
+            ("# BlueWallet", *HEAD, "Derivation: m/48'/1'/9'/2'", f"# derivation: {PATH}", "KEY", "KEY", "KEY"),
+        ),
+        (Code.IMPORT_INCONSISTENT, (*HEAD, "Derivation: m/48'", f"# derivation: {PATH}", "KEY", "KEY", "KEY")),
         (Code.IMPORT_INCONSISTENT, (*HEAD, f"Derivation: {PATH}", "KEY", "KEY")),
         (Code.IMPORT_INCONSISTENT, ("Policy: 2 of 4", *HEAD[2:], f"Derivation: {PATH}", "KEY", "KEY", "KEY")),
         (Code.THRESHOLD_INVALID, ("Policy: 0 of 3", *HEAD[2:], f"Derivation: {PATH}", "KEY", "KEY", "KEY")),
@@ -259,6 +264,29 @@ def test_multisig_texts_in_the_spellings_that_are_in_use(lines: tuple[str, ...])
 )
 def test_multisig_texts_that_are_refused(code: Code, lines: tuple[str, ...]) -> None:
     assert _refusal(_coldcard(*lines, keys=_same_paths())) is code
+
+
+@pytest.mark.parametrize("separator", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\0"])
+def test_a_text_whose_lines_some_programs_cut_otherwise_is_refused(separator: str) -> None:
+    for kind in (VaultFormat.COLDCARD, VaultFormat.BLUEWALLET):
+        text = f"# {separator}Policy: 1 of 3\n" + exported_text(VAULT, kind)
+        assert _refusal(text) in (Code.MALFORMED_DOCUMENT, Code.SECRET_MATERIAL)
+
+
+def test_carriage_returns_at_line_ends_do_not_matter() -> None:
+    for kind in TEXT_FORMATS:
+        assert _read(exported_text(VAULT, kind).replace("\n", "\r\n"))[0].vault_id == VAULT.vault_id
+
+
+def test_a_bluewallet_file_overrides_the_common_path_in_a_comment() -> None:
+    keys = _same_paths()
+    other = expression(
+        keys[2].origin.fingerprint, (*keys[2].origin.path[:2], 2**31 + 9, keys[2].origin.path[3]), keys[2].key
+    )
+    lines = ("# BlueWallet", *HEAD, f"Derivation: {PATH}", "KEY", "KEY", "# derivation: m/48h/1h/9h/2h", "KEY")
+    text = _coldcard(*lines, keys=(*keys[:2], other))
+    assert _read(text)[0].vault_id == vault_of((*keys[:2], other)).vault_id
+    assert _refusal(text.replace("# BlueWallet", "# Coldcard")) is Code.IMPORT_INCONSISTENT
 
 
 def test_multisig_texts_that_are_too_large_or_no_text() -> None:
@@ -457,6 +485,15 @@ def test_addwallet_lines_that_are_none(line: str) -> None:
 def test_wallet_policies_that_are_refused(code: Code, template: str) -> None:
     data = edited(VAULT, VaultFormat.BIP388, lambda document: document.update(descriptor_template=template))
     assert _refusal(data) is code
+
+
+def test_a_key_text_that_smuggles_a_second_key_into_the_template_is_refused() -> None:
+    extra = make_keys(1, seed=9)[0].to_text(Network.REGTEST)
+
+    def smuggle(document: Any) -> None:
+        document["keys_info"][0] = f"{extra}/<0;1>/*,{document['keys_info'][0]}"
+
+    assert _refusal(edited(VAULT, VaultFormat.BIP388, smuggle)) in (Code.ORIGIN_INVALID, Code.INVALID_XPUB)
 
 
 def test_two_templates_in_one_policy_must_agree() -> None:

@@ -39,7 +39,11 @@ def parse(data: bytes, network: Network) -> tuple[Descriptor, tuple[Finding, ...
     if first_places != sorted(first_places) or template.count("@") != len(found):
         raise document.malformed("has a template whose keys are not numbered in their order")
     body = _PLACEHOLDER.sub(lambda match: keys[int(match[1])], _ALL_BOTH.sub(_with_multipath, template))
-    return Descriptor.parse(add_checksum(body), network), ()
+    descriptor = Descriptor.parse(add_checksum(body), network)
+    # A text in the list could hold more than one key; what was read must be the list, key by key.
+    if descriptor.keys != tuple(KeyExpression.parse(key, network) for key in keys):
+        raise inconsistent("the keys of the filled template are not those of the list")
+    return descriptor, ()
 
 
 def write(vault: Vault) -> str:

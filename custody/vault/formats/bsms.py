@@ -12,10 +12,10 @@ from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import Finding, InvalidInput
 from custody.vault.formats.foreign_keys import inconsistent, unsupported
+from custody.vault.formats.foreign_text import read_lines
 from custody.vault.formats.loose_descriptor import parse_without_checksum
 
 VERSION = "BSMS 1.0"
-MAX_BYTES = 100_000
 _NO_RESTRICTIONS = "No path restrictions"
 _BOTH_BRANCHES = "/0/*,/1/*"
 
@@ -39,12 +39,7 @@ def parse(data: bytes, network: Network) -> tuple[Descriptor, tuple[Finding, ...
 
 
 def _lines(data: bytes) -> list[str]:
-    try:
-        lines = [line.strip() for line in data[: MAX_BYTES + 1].decode("ascii").strip().splitlines()]
-    except UnicodeDecodeError as cause:
-        raise _malformed("the record holds a character that is not ASCII") from cause
-    if len(data) > MAX_BYTES:
-        raise _malformed(f"the record has more than {MAX_BYTES} bytes")
+    lines = read_lines(data.strip(), "the record")
     if len(lines) == 5 and lines[2].startswith("["):
         raise InvalidInput(
             Code.UNKNOWN_FORMAT,

@@ -33,8 +33,8 @@ _SLIP132_SCRIPTS = {
 _NETWORKS = {
     "mainnet": (Network.MAIN,),
     "bitcoin": (Network.MAIN,),
-    # The third test network is none of ours; programs without the others write its name for them.
-    "testnet": (Network.TESTNET4, Network.SIGNET, Network.REGTEST),
+    # The third test network is none of ours; programs that don't know these two write its name for them.
+    "testnet": (Network.TESTNET4, Network.SIGNET),
     "testnet4": (Network.TESTNET4,),
     "signet": (Network.SIGNET,),
     "regtest": (Network.REGTEST,),

@@ -23,14 +23,15 @@ from custody.vault.formats.foreign_keys import (
     script_type_named,
     unsupported,
 )
+from custody.vault.formats.foreign_text import read_lines
 from custody.vault.vault import Vault
-
-MAX_BYTES = 100_000
 
 _SHAPE = re.compile(rb"(?im)^[ \t]*(?:policy[ \t]*:|[0-9a-f]{8}[ \t]*:[ \t]*[a-z]pub)")
 _POLICY = re.compile(r"(\d{1,3})\s*(?:of|/|,)\s*(\d{1,3})", re.ASCII | re.IGNORECASE)
 _OWN_DERIVATION = re.compile(r"#\s*derivation\s*:\s*(.+)", re.IGNORECASE)
 _FINGERPRINT = re.compile(r"[0-9a-f]{8}", re.ASCII)
+_READS_COMMENTS = "BlueWallet"
+"""In its files alone a comment overrides a `Derivation:` line."""
 _ONCE = frozenset({"name", "policy", "format", "sorted"})
 
 
@@ -46,9 +47,13 @@ class _Reader:
     own_path: str | None = None
     """Of a `# derivation:` comment, until the next key."""
     last_own_path: str | None = None
+    writer: str | None = None
+    """The first comment, which names the program."""
 
     def take(self, line: str) -> None:
         """Read one line."""
+        if line.startswith("#") and self.writer is None:
+            self.writer = line.lstrip("# ")
         own = _OWN_DERIVATION.fullmatch(line)
         if own is not None:
             if self.own_path is not None:
@@ -83,6 +88,9 @@ class _Reader:
 
     def _path_of_next_key(self) -> str | None:
         if self.own_path is not None:
+            is_comment_to_others = not (self.writer or "").startswith(_READS_COMMENTS)
+            if self.path not in (None, self.own_path) and is_comment_to_others:
+                raise inconsistent("a `# derivation:` comment contradicts the `Derivation:` line: readers differ in it")
             path, self.own_path, self.last_own_path = self.own_path, None, self.own_path
             return path
         if self.last_own_path not in (None, self.path):
@@ -105,8 +113,8 @@ def parse(data: bytes, network: Network) -> tuple[Descriptor, tuple[Finding, ...
             and what keys are refused for.
     """
     reader = _Reader()
-    for line in _lines(data):
-        reader.take(line.strip())
+    for line in read_lines(data, "the multisig text"):
+        reader.take(line)
     reader.end()
     if reader.said.get("sorted", "true").lower() != "true":
         raise unsupported("a wallet with unsorted keys, multi(),")
@@ -147,19 +155,6 @@ def keys_each_with_path(vault: Vault, *, marker: str = "Derivation") -> list[str
 def _key_line(vault: Vault, number: int) -> str:
     cosigner = vault.cosigners[number]
     return f"{cosigner.fingerprint.hex().upper()}: {cosigner.key.key.to_base58(vault.network)}"
-
-
-def _lines(data: bytes) -> list[str]:
-    if len(data) > MAX_BYTES:
-        raise InvalidInput(
-            Code.FILE_TOO_LARGE,
-            f"a multisig text of {len(data)} bytes is larger than {MAX_BYTES}",
-            advice="Check that it is the file that you mean.",
-        )
-    try:
-        return data.decode("utf-8").splitlines()
-    except UnicodeDecodeError as cause:
-        raise _malformed("the multisig text is not UTF-8") from cause
 
 
 def _other_line(label: str) -> InvalidInput:

@@ -27,7 +27,9 @@ from custody.vault.formats.foreign_keys import (
 from custody.vault.vault import Vault
 
 _POLICIES = ("MULTI", "MULTI_HD")
-_SCRIPT = re.compile(r"(?P<outer>wsh\(|sh\(wsh\()sortedmulti\((?P<threshold>\d{1,3}),(?P<names>[^()]+)\)+", re.ASCII)
+_SCRIPT = re.compile(
+    r"(?P<outer>wsh\(|sh\(wsh\()sortedmulti\((?P<threshold>\d{1,3}),(?P<names>[^()]+)\)(?P<end>\)+)", re.ASCII
+)
 _OUTER = {"wsh(": ScriptType.WSH_SORTEDMULTI, "sh(wsh(": ScriptType.SH_WSH_SORTEDMULTI}
 _NAMES = {ScriptType.WSH_SORTEDMULTI: "P2WSH", ScriptType.SH_WSH_SORTEDMULTI: "P2SH_P2WSH"}
 _SECRETS = ("seed", "masterPrivateExtendedKey", "masterPrivateKey")
@@ -92,7 +94,7 @@ def write(vault: Vault) -> str:
 
 def _quorum(document: ForeignObject, script_type: ScriptType) -> tuple[int, int]:
     match = _SCRIPT.fullmatch(document.object("defaultPolicy").object("miniscript").text("script").replace(" ", ""))
-    if match is None:
+    if match is None or len(match["end"]) != match["outer"].count("("):
         raise unsupported("a Sparrow wallet whose policy is not a sorted multisig")
     if _OUTER[match["outer"]] is not script_type:
         raise inconsistent("the Sparrow wallet's `scriptType` is not the script of its policy")

@@ -12,9 +12,9 @@ from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import Finding, InvalidInput
 from custody.vault.formats.foreign_keys import inconsistent
+from custody.vault.formats.foreign_text import read_lines
 from custody.vault.vault_id import vault_id
 
-MAX_BYTES = 100_000
 SHAPE = re.compile(rb"(?i)\s*(?:#[^\n]*\bdescriptor\b|(?:receive|change)\s*:\s*[a-z]+\()")
 _LINE = re.compile(r"(?:(?P<label>[A-Za-z ]{1,30}):\s*)?(?P<descriptor>[a-z]+\(.*)", re.ASCII)
 _BRANCHES = {"receive": (0,), "change": (1,), "receive and change": (0, 1)}
@@ -53,13 +53,7 @@ def _labelled(line: str, network: Network) -> Descriptor:
 
 
 def _lines(data: bytes) -> list[str]:
-    if len(data) > MAX_BYTES:
-        raise _malformed(f"the text has more than {MAX_BYTES} bytes")
-    try:
-        lines = [line.strip() for line in data.decode("utf-8").splitlines()]
-    except UnicodeDecodeError as cause:
-        raise _malformed("the text is not UTF-8") from cause
-    found = [line for line in lines if line and not line.startswith("#")]
+    found = [line for line in read_lines(data, "the text") if line and not line.startswith("#")]
     if not 1 <= len(found) <= 3:
         raise _malformed(f"the text holds {len(found)} descriptors, expected one to three")
     return found

@@ -10,11 +10,11 @@ from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import Finding, InvalidInput
 from custody.vault.formats.foreign_keys import require_both_branches
+from custody.vault.formats.foreign_text import read_lines
 from custody.vault.formats.loose_descriptor import parse_without_checksum, text_with_ending
 from custody.vault.vault import Vault
 
 COMMAND = "addwallet "
-MAX_BYTES = 100_000
 
 
 def parse(data: bytes, network: Network) -> tuple[Descriptor, tuple[Finding, ...]]:
@@ -23,12 +23,7 @@ def parse(data: bytes, network: Network) -> tuple[Descriptor, tuple[Finding, ...
     Raises:
         InvalidInput: MALFORMED_DOCUMENT, and all that descriptors are refused for.
     """
-    if len(data) > MAX_BYTES:
-        raise _malformed(f"the file has more than {MAX_BYTES} bytes")
-    try:
-        lines = data.decode("utf-8").strip().splitlines()
-    except UnicodeDecodeError as cause:
-        raise _malformed("the file is not UTF-8") from cause
+    lines = read_lines(data.strip(), "the file")
     if len(lines) != 1:
         raise _malformed(f"the file has {len(lines)} lines, expected one")
     name, ampersand, descriptor = lines[0].partition("&")
