@@ -81,7 +81,7 @@ def hdkey_text(value: CborValue) -> str:
 
 
 def eckey_text(value: CborValue) -> str:
-    """Return a public eckey in hex.
+    """Return a public eckey in hex; compressed keys alone.
 
     Raises:
         SecretRefused: it is private.
@@ -89,8 +89,7 @@ def eckey_text(value: CborValue) -> str:
     """
     _require_public_key(value)
     key = _bytes(_fields(value, 3), 3)
-    if len(key) == 33:
-        PublicKey(key)
+    PublicKey(key)
     return key.hex()
 
 

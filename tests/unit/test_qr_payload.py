@@ -151,14 +151,15 @@ def test_hdkey_becomes_a_key_with_its_origin() -> None:
 def test_private_key_in_any_place_is_a_secret(value: CborValue) -> None:
     tagged = Tagged(303, value)
     multi: CborValue = Tagged(401, Tagged(407, {1: 1, 2: (tagged,)}))
-    for ur_type, message in (
-        ("crypto-hdkey", value),
-        ("hdkey", value),
-        ("crypto-output", multi),
-        ("output-descriptor", {1: "wsh(sortedmulti(1,@0))", 2: (Tagged(40303, value),)}),
-        ("crypto-account", {1: 1, 2: (multi,)}),
-        ("envelope", (tagged,)),
-    ):
+    messages: dict[str, CborValue] = {
+        "crypto-hdkey": value,
+        "hdkey": value,
+        "crypto-output": multi,
+        "output-descriptor": {1: "wsh(sortedmulti(1,@0))", 2: (Tagged(40303, value),)},
+        "crypto-account": {1: 1, 2: (multi,)},
+        "envelope": (tagged,),
+    }
+    for ur_type, message in messages.items():
         with pytest.raises(SecretRefused):
             read([ur(ur_type, cbor_encode(message))])
     with pytest.raises(SecretRefused):
@@ -248,3 +249,29 @@ def test_published_output_is_the_published_descriptor() -> None:
         "03acd484e2f0c7f65309ad178a9f559abde09796974c57e714c35f110dfc27ccbe))"
     )
     assert cbor_encode(cbor_decode(bytes.fromhex(OUTPUT))).hex() == OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(b'{"a": [1, 2]}', "json"), (b"\xff\x00\xfe", "binary"), (b"plain words", "text"), ("Größe".encode(), "text")],
+)
+@pytest.mark.parametrize("show_as", [ShowAs.UR, ShowAs.UR_PSBT, ShowAs.UR_BYTES, ShowAs.BBQR, ShowAs.BBQR_HEX])
+def test_other_content_keeps_its_bytes_and_its_kind(data: bytes, kind: str, show_as: ShowAs) -> None:
+    found = read(list(islice(frames_of(recognise(data), show_as, 300), 60)))
+    assert (str(found.kind), found.data) == (kind, data)
+
+
+def test_binary_content_has_no_plain_code() -> None:
+    with pytest.raises(InvalidInput):
+        frames_of(recognise(b"\xff\x00\xfe"), ShowAs.PLAIN, 300)
+
+
+def test_public_cbor_of_bbqr_is_kept() -> None:
+    found = read(bbqr(bytes.fromhex(OUTPUT), BbqrType.CBOR))
+    assert (found.kind, found.data.hex()) == (PayloadKind.CBOR, OUTPUT)
+
+
+def test_uncompressed_key_outside_the_curve_is_refused() -> None:
+    for key in (b"\x05" * 33, b"\x04" * 65, b"\x02" * 31, b""):
+        with pytest.raises(InvalidInput):
+            eckey_text({3: key})

@@ -79,7 +79,7 @@ class UrJoiner:
 
     def __init__(self, first: UrFrame) -> None:
         self._first = first
-        self._whole = first.body if isinstance(first.body, bytes) else None
+        self._whole = first.body if isinstance(first.body, bytes) else b""
         self._fountain = FountainJoiner(first.body) if isinstance(first.body, Part) else None
 
     @property
@@ -107,17 +107,12 @@ class UrJoiner:
             raise mixed("frames of two UR types are mixed")
         if self._fountain is not None and isinstance(frame.body, Part):
             self._fountain.add(frame.body)
-        elif self._whole is None or frame.body != self._whole:
+        elif self._fountain is not None or frame.body != self._whole:
             raise mixed("frames of two UR payloads are mixed")
 
     def message(self) -> bytes:
         """Return the CBOR of the UR; only where `known` equals `needed`."""
-        return self._whole if self._fountain is None and self._whole is not None else self._joined()
-
-    def _joined(self) -> bytes:
-        if self._fountain is None:
-            raise malformed("the UR has no frames")
-        return self._fountain.message()
+        return self._whole if self._fountain is None else self._fountain.message()
 
 
 def ur_frames(ur_type: str, message: bytes, max_characters: int) -> Iterator[str]:
