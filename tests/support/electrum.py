@@ -29,13 +29,18 @@ class Electrum:
 
     def addresses(self, wallet: Path, network: Network, which: str) -> list[str]:
         """Open the wallet file, which Electrum then brings up to date, and list `receiving` or `change` addresses."""
-        command = [self.program, *FLAGS[network], "--offline", "-D", str(self.folder), "-w", str(wallet)]
-        answer = subprocess.run(
-            [*command, "listaddresses", f"--{which}"], capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
-        )
-        assert answer.returncode == 0, answer.stderr
-        listed: list[str] = json.loads(answer.stdout)
+        listed: list[str] = json.loads(self._run(wallet, network, "listaddresses", f"--{which}"))
         return listed
+
+    def sign(self, wallet: Path, network: Network, psbt: str) -> str:
+        """Return the PSBT as Electrum gives it back, signed with the wallet's private keys."""
+        return self._run(wallet, network, "signtransaction", psbt).strip()
+
+    def _run(self, wallet: Path, network: Network, *words: str) -> str:
+        command = [self.program, *FLAGS[network], "--offline", "-D", str(self.folder), "-w", str(wallet), *words]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
 
 
 @pytest.fixture
