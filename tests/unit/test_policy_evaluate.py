@@ -574,6 +574,11 @@ def test_a_bump_of_what_nobody_approved_needs_the_payment_s_tier_too() -> None:
     assert decide(request, a_history(("amir", 9), ("bilal", 9), ("esma", 9))).is_allowed
 
 
+def test_what_a_caller_leaves_unsaid_is_the_stricter_fact() -> None:
+    request = a_payment()
+    assert (request.replaced_was_approved, request.signing_began, request.replaced_fee) == (False, False, None)
+
+
 def test_a_bump_counts_in_the_limits_and_pays_no_stranger() -> None:
     over = decide(a_payment(600 * BTC, **BUMP), a_history(("amir", 1), spends=(spend(500 * BTC),)))
     assert denied(over) == {"payment.limits.day"}

@@ -2,7 +2,7 @@
 
 from custody.policy.decision import Gate
 from custody.policy.explain import explain_decision, explain_policy
-from support.policies import a_history, a_payment, bank, decide, drop, put
+from support.policies import BTC, a_history, a_payment, bank, decide, drop, put
 
 
 def test_the_central_bank_in_sentences() -> None:
@@ -110,6 +110,8 @@ def test_a_decision_in_sentences() -> None:
         "(payment.tiers.routine.approvals)",
     ]
     assert waiting[-1] == "who can give `payment.tiers.routine.approvals`: bilal, chanda"
+    timed = explain_decision(decide(a_payment(600 * BTC), a_history(("amir", 3), ("bilal", 3), ("esma", 3)), Gate.SIGN))
+    assert not [line for line in timed if line.startswith("who can give")]
     denied = explain_decision(decide(a_payment(locktime=900_001), a_history(("amir", 3)), Gate.DRAFT))
     assert denied[:2] == [
         "No: the policy forbids it.",
