@@ -1,5 +1,6 @@
 """`custody vault`: create, import, show, verify, compare and export a vault."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ from custody_cli.vault_found import found
 from custody_cli.vault_text import compare_lines, first_addresses_json, vault_json, vault_lines
 
 _SCRIPTS = {"wsh": ScriptType.WSH_SORTEDMULTI, "sh-wsh": ScriptType.SH_WSH_SORTEDMULTI}
+_FINGERPRINT = re.compile(r"[0-9a-fA-F]{8}", re.ASCII)
 _ALTERED = frozenset({Code.WORKSPACE_ALTERED, Code.JOURNAL_ALTERED, Code.JOURNAL_MISSING})
 
 _ungoverned = click.option(
@@ -118,6 +120,7 @@ def create(
     epilog=examples(
         "custody vault import received-vault.yaml reserve",
         "custody vault import descriptor.txt reserve --name reserve --network main --expect-descriptor 'wsh(…)#…'",
+        "custody vault import wallet.json reserve --name reserve --network main --cosigner-name ann=d34db33f",
         "bitcoin-cli listdescriptors | custody vault import - reserve --name reserve --network main",
     ),
 )
@@ -126,6 +129,13 @@ def create(
 @click.option("--name", help="The vault's name; a vault file brings its own.")
 @click.option("--network", type=NETWORK, help="Needed where the format doesn't say it.")
 @click.option("--expect-descriptor", metavar="TEXT", help="Refuse whatever is not the vault of this descriptor.")
+@click.option(
+    "--cosigner-name",
+    "cosigner_names",
+    multiple=True,
+    metavar="NAME=FINGERPRINT",
+    help="What to call the holder of a key; else the file's own name, or cosigner-1 and so on.",
+)
 @click.option("--receive-only", is_flag=True, help="Accept a vault without a change branch; it can never spend.")
 @_birth_height
 @_ungoverned
@@ -137,6 +147,7 @@ def import_(
     name: str | None,
     network: str | None,
     expect_descriptor: str | None,
+    cosigner_names: tuple[str, ...],
     receive_only: bool,
     birth_height: int | None,
     ungoverned: bool,
@@ -146,7 +157,8 @@ def import_(
     The format is told by the content: Bitcoin Core, Sparrow, Specter, Specter-DIY, Caravan, Coldcard, Cobo
     Vault, Keystone, Passport, Jade, BlueWallet, Nunchuk, Electrum, BIP 388, BSMS, Liana.
     """
-    terms = ImportTerms(name, Network(network) if network else None, receive_only, birth_height)
+    names = _names_by_fingerprint(cosigner_names)
+    terms = ImportTerms(name, Network(network) if network else None, receive_only, birth_height, names)
     data = read_input(file, max_bytes=MAX_WALLET_BYTES)
     imported = import_vault(data, terms, expected_descriptor=expect_descriptor)
     answer = _created(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
@@ -257,6 +269,20 @@ def _created(session: Session, new: Vault, directory: Path, notes: Sequence[Find
         "first_addresses": first_addresses_json(new),
     }
     return Answer(json, lines)
+
+
+def _names_by_fingerprint(texts: Sequence[str]) -> dict[bytes, str]:
+    names: dict[bytes, str] = {}
+    for text in texts:
+        name, _separator, fingerprint = text.partition("=")
+        if _FINGERPRINT.fullmatch(fingerprint) is None or bytes.fromhex(fingerprint) in names:
+            raise UsageError(
+                Code.USAGE,
+                "a --cosigner-name is not NAME=FINGERPRINT, or names a key twice",
+                advice="Write --cosigner-name ann=d34db33f, once for each key.",
+            )
+        names[bytes.fromhex(fingerprint)] = name
+    return names
 
 
 def _read_cosigner(text: str, network: Network) -> tuple[Cosigner, list[Finding]]:

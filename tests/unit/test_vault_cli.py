@@ -318,3 +318,23 @@ def test_compare_says_in_words_what_differs(workspace: Path, tmp_path: Path) -> 
         "covers the branches receive and change, the second vault covers the branches receive",
     ):
         assert words in messages
+
+
+def test_import_names_the_holders_of_keys_by_their_fingerprints(workspace: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "wallet.txt"
+    run_json(["--vault", workspace, "vault", "export", "--format", "coldcard", "-o", exported])
+    ann, bo, _cy = make_vault().cosigners
+    command = ["vault", "import", exported, tmp_path / "again", "--name", "again", "--network", "regtest"]
+    named = ["--cosigner-name", f"bo={bo.fingerprint.hex()}", "--cosigner-name", f"ann={ann.fingerprint.hex().upper()}"]
+    imported = run_json([*command, *named])
+    assert [one["name"] for one in imported["cosigners"]] == ["ann", "bo", "cosigner-3"]
+    assert imported["vault_id"] == make_vault().vault_id
+
+
+@pytest.mark.parametrize("names", [["ann"], ["ann=0011223"], ["ann=00112233"], ["ann={0}", "bo={0}"]])
+def test_cosigner_names_that_name_no_key_or_one_twice(workspace: Path, tmp_path: Path, names: list[str]) -> None:
+    first = make_vault().cosigners[0].fingerprint.hex()
+    options = [f"--cosigner-name={name.format(first)}" for name in names]
+    refused = run(["vault", "import", workspace / "vault.yaml", tmp_path / "again", *options, "--json"])
+    assert (refused.exit_code, refused.error["error"]) == (2, "USAGE")
+    assert not (tmp_path / "again").exists()

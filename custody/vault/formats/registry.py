@@ -7,7 +7,7 @@ can't promise that have a reader only.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from custody.bitcoin.descriptor import Descriptor
@@ -98,6 +98,8 @@ class ImportTerms:
     network: Network | None
     receive_only: bool = False
     birth_height: int | None = None
+    cosigner_names: Mapping[bytes, str] = field(default_factory=dict)
+    """By the fingerprint of the key's origin."""
 
 
 _Value = TypeVar("_Value")
@@ -148,7 +150,7 @@ def _ours(vault: Vault, terms: ImportTerms) -> Vault:
         terms.name or vault.name,
         vault.network,
         vault.descriptor,
-        vault.cosigners,
+        _with_names(vault.cosigners, terms.cosigner_names),
         vault.birth_height if terms.birth_height is None else terms.birth_height,
         terms.receive_only,
     )
@@ -160,10 +162,21 @@ def _named(descriptor: Descriptor, network: Network, terms: ImportTerms) -> Vaul
         name=_given(terms.name, "--name"),
         network=network,
         descriptor=descriptor,
-        cosigners=cosigners,
+        cosigners=_with_names(cosigners, terms.cosigner_names),
         birth_height=terms.birth_height or 0,
         receive_only=terms.receive_only,
     )
+
+
+def _with_names(cosigners: tuple[Cosigner, ...], names: Mapping[bytes, str]) -> tuple[Cosigner, ...]:
+    unknown = sorted(names.keys() - {cosigner.fingerprint for cosigner in cosigners})
+    if unknown:
+        raise UsageError(
+            Code.USAGE,
+            f"no key of the file has the fingerprint `{unknown[0].hex()}`",
+            advice="Give each --cosigner-name the fingerprint of one of the vault's keys.",
+        )
+    return tuple(replace(cosigner, name=names.get(cosigner.fingerprint, cosigner.name)) for cosigner in cosigners)
 
 
 def _given(value: _Value | None, option: str) -> _Value:
