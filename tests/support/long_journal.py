@@ -67,22 +67,25 @@ def _events() -> Iterator[Event]:
     template = _payment_template()
     first = template.ledger.entries[0]
     yield first.kind, first.body
-    makers: tuple[Callable[[int], Event], ...] = (_issued, _labelled, _issued, _observed, _labelled)
-    seq = 1
+    makers: tuple[Callable[[int, int], Event], ...] = (_issued, _labelled, _issued, _observed, _labelled)
+    seq, issued = 1, 0
     while True:
         if seq % CYCLE < PAYMENT_LENGTH and seq > PAYMENT_LENGTH:
             yield from _payment(template, seq)
             seq += PAYMENT_LENGTH
         else:
-            yield makers[seq % len(makers)](seq)
+            kind, body = makers[seq % len(makers)](seq, issued)
+            yield kind, body
             seq += 1
+            issued += kind == "address_issued"
 
 
-def _issued(seq: int) -> Event:
-    return "address_issued", {"branch": "receive", "index": seq, "address": _address(seq), "label": f"invoice {seq}"}
+def _issued(seq: int, issued: int) -> Event:
+    address = _address(seq)
+    return "address_issued", {"branch": "receive", "index": issued, "address": address, "label": f"invoice {seq}"}
 
 
-def _labelled(seq: int) -> Event:
+def _labelled(seq: int, _issued: int) -> Event:
     ref = f"{_txid(seq)}:0"
     return "label_set", {
         "type": "output",
@@ -93,20 +96,20 @@ def _labelled(seq: int) -> Event:
     }
 
 
-def _observed(seq: int) -> Event:
+def _observed(seq: int, issued: int) -> Event:
     return "chain_observed", {
         "tip": _tip(seq).to_document(),
         "complete": True,
         "compared_with_utxo_set": seq < CYCLE,
         "incomplete": [],
         "scanned": {"receive": 1000, "change": 1000},
-        "transactions": [_row(seq)],
+        "transactions": [_row(seq, issued - 1)],
         "vanished_blocks": [],
         "gone": [],
     }
 
 
-def _row(seq: int) -> JsonValue:
+def _row(seq: int, index: int) -> JsonValue:
     tip = _tip(seq)
     outputs: list[JsonValue] = [
         {
@@ -114,7 +117,7 @@ def _row(seq: int) -> JsonValue:
             "value_sats": 1_000_000 + seq,
             "script_pubkey": _script(seq + vout).hex(),
             "branch": 0 if vout == 0 else None,
-            "index": seq if vout == 0 else None,
+            "index": index if vout == 0 else None,
         }
         for vout in (0, 1)
     ]
