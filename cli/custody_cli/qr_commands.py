@@ -15,16 +15,17 @@ from custody import atomic
 from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.qr_payload import PayloadKind, QrPayload, ShowAs, payload_of, recognise
 from custody.codes import Code
-from custody.documents.qr.joiner import Transfer
+from custody.documents.qr.joiner import Joiner, Transfer
 from custody.errors import Conflict, InvalidInput, JsonValue, UsageError
 from custody.vault.formats import vault_file
 from custody.vault.vault import VAULT_FORMAT
 from custody_cli.options import NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.qr_screen import animate, density_for_screen, is_screen
-from custody_cli.qr_sources import join_sources
+from custody_cli.qr_sources import join_camera, join_sources
 from custody_cli.session import Session
 from custody_hardware.qr_blocks import block_lines
+from custody_hardware.qr_camera import LinuxKernel, require_linux
 from custody_hardware.qr_matrix import MAX_VERSION, MIN_VERSION, Matrix
 from custody_hardware.qr_page import page
 from custody_hardware.qr_pictures import gif, png
@@ -122,24 +123,37 @@ def show(
     epilog=examples(
         "custody qr read photo.png -o signed.psbt",
         "custody qr read frames/*.png recording.mp4 -o signed.psbt",
+        "custody qr read --camera /dev/video0 -o signed.psbt",
         "custody qr read - -o signed.psbt",
     )
 )
-@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@click.argument("files", metavar="FILE…", nargs=-1)
+@click.option(
+    "--camera", metavar="DEVICE", help="Look through this camera until all is there, instead of FILEs. Linux."
+)
 @click.option("-o", "--output", metavar="OUT", help="A new file for the content: a PSBT in binary, all else as it is.")
 @click.pass_obj
-def read(session: Session, files: tuple[str, ...], output: str | None) -> Answer:
-    """Read QR codes from pictures, videos, and text with one frame a line; `-` is stdin.
+def read(session: Session, files: tuple[str, ...], camera: str | None, output: str | None) -> Answer:
+    """Read QR codes from pictures, videos, text with one frame a line (`-` is stdin), or a camera.
 
     Frames come in any order and may repeat; all must be of one payload. Exit 5 while frames are missing, 6 when they
-    are mixed or damaged, 8 when the library for pictures is not installed.
+    are mixed or damaged, 8 without the camera or the library for pictures.
     """
-    transfer = join_sources(files, session).transfer()
+    if bool(files) == (camera is not None):
+        raise UsageError(Code.USAGE, "give FILEs or --camera", advice="See `custody qr read --help`.")
+    if output is not None:
+        atomic.require_creatable(Path(output))  # known before anybody stands at the camera
+    transfer = (join_sources(files, session) if camera is None else _seen_by(camera, session)).transfer()
     payload = payload_of(transfer)
     if output is not None:
         atomic.create_file(Path(output), _file_content(payload))
     json = _read_json(transfer, payload, output)
     return Answer(json, lambda: _read_lines(transfer, payload, output))
+
+
+def _seen_by(camera: str, session: Session) -> Joiner:
+    require_linux()
+    return join_camera(camera, session, LinuxKernel())
 
 
 def _payload_at(file: str) -> QrPayload:

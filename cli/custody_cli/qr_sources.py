@@ -1,4 +1,4 @@
-"""Where frames of QR codes come from: pictures, videos, text files, and lines typed or pasted on stdin.
+"""Where frames of QR codes come from: a camera, pictures, videos, text files, lines typed or pasted on stdin.
 
 Lines that are frames go to the joiner, which refuses the types of secrets by their name; the joined payload
 passes the secret gate as a whole. A text without any frame is one plain payload.
@@ -6,6 +6,7 @@ passes the secret gate as a whole. A text without any frame is one plain payload
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from custody import atomic
@@ -14,7 +15,8 @@ from custody.documents.qr.joiner import Joiner
 from custody.errors import InvalidInput
 from custody_cli.options import STDIO
 from custody_cli.session import Session
-from custody_hardware.qr_reader import codes_in, is_picture, is_video
+from custody_hardware.qr_camera import Kernel, camera_frames
+from custody_hardware.qr_reader import codes_in, codes_in_frames, is_picture, is_video
 
 _MAX_FILE = 512_000_000
 """Bytes of a video of some minutes."""
@@ -37,6 +39,26 @@ def join_sources(places: Iterable[str], session: Session) -> Joiner:
                 session.progress("frames read", progress.known, progress.needed)
             if place == STDIO and progress.is_complete and _is_typed():
                 break  # a person at the keyboard is not asked for the end of the input
+    return joiner
+
+
+def join_camera(device: str, session: Session, kernel: Kernel) -> Joiner:
+    """Return what the camera at `device` sees until one payload is complete.
+
+    Raises:
+        InvalidInput: what a frame is refused for.
+        DeviceUnavailable: the camera or a library is not there.
+    """
+    joiner = Joiner()
+    session.talk("hold the codes before the camera; Ctrl-C ends it")
+    with closing(camera_frames(device, kernel)) as frames:
+        for code in codes_in_frames(frames, lambda number: session.progress("pictures looked at", number, 0)):
+            before = joiner.progress
+            progress = joiner.add(code)
+            if progress != before:
+                session.talk(f"{progress.known} of {progress.needed} frames")
+            if progress.is_complete:
+                break
     return joiner
 
 

@@ -7,11 +7,13 @@ it was read well. Nothing of a picture is kept, its metadata included.
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from custody.codes import Code
 from custody.errors import DeviceUnavailable, InvalidInput
+from custody_hardware.qr_camera import CameraFrame
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -48,6 +50,25 @@ def codes_in(data: bytes, seen: Seen) -> Iterator[bytes]:
         InvalidInput: QR_MALFORMED: it can't be opened; QR_TOO_LARGE.
     """
     return _codes_in_video(data, seen) if is_video(data) else _codes_in_picture(data, seen)
+
+
+def codes_in_frames(frames: Iterable[CameraFrame], seen: Seen) -> Iterator[bytes]:
+    """Yield the content of every QR code in a camera's pictures; a damaged picture is passed over.
+
+    Raises:
+        DeviceUnavailable: COMPONENT_MISSING, or what the camera ends with.
+    """
+    for number, frame in enumerate(frames, start=1):
+        seen(number)
+        if not frame.is_jpeg:
+            yield from _codes_of(memoryview(frame.data).cast("B", (frame.height, frame.width)))
+            continue
+        with suppress(InvalidInput):
+            yield from list(_codes_in_picture(frame.data, _unseen))
+
+
+def _unseen(_number: int) -> None:
+    """Tell nobody."""
 
 
 def _codes_in_picture(data: bytes, seen: Seen) -> Iterator[bytes]:
