@@ -60,11 +60,17 @@ def load_pair(first: str, second: str, network: Network | None) -> tuple[Vault, 
 
     Raises:
         UsageError: nothing says the network.
-        InvalidInput: all that the formats refuse.
+        InvalidInput: NETWORK_MISMATCH, and all that the formats refuse.
     """
     contents = [_content_of(place, max_bytes=MAX_WALLET_BYTES) for place in (first, second)]
     ours = [detect_format(content) is VaultFormat.VAULT for content in contents]
     stated = [vault_file.parse(content).network for content, is_ours in zip(contents, ours, strict=True) if is_ours]
+    if network is not None and any(one is not network for one in stated):
+        raise InvalidInput(
+            Code.NETWORK_MISMATCH,
+            f"a vault file is for network `{stated[0]}`, --network says `{network}`",
+            advice="Leave --network out: the vault file says it.",
+        )
     known = stated[0] if stated else network
     one, other = (
         vault_file.parse(content) if is_ours else _foreign(content, known)

@@ -298,6 +298,8 @@ def test_compare_reads_any_format_and_takes_the_network_of_the_other_side(worksp
         compared = run_json(["vault", "compare", *pair])
         assert (compared["same"], compared["findings"]) == (True, [])
     assert run(["vault", "compare", exported, exported]).exit_code == 2
+    other = run(["vault", "compare", workspace, exported, "--network", "signet", "--json"])
+    assert (other.exit_code, other.error["error"]) == (6, "NETWORK_MISMATCH")
 
 
 def test_compare_says_in_words_what_differs(workspace: Path, tmp_path: Path) -> None:
