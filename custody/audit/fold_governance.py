@@ -27,7 +27,7 @@ from custody.errors import Altered, CustodyError, UpgradeNeeded
 from custody.people.approval import require_signed
 from custody.people.change import Change, ChangeKind
 from custody.people.officer import ADMINISTRATOR, SIGNER, Officer
-from custody.people.statement import GovernanceRef, attest_statement, checkpoint_statement
+from custody.people.statement import attest_statement, checkpoint_statement
 from custody.policy.load import policy_from_document
 from custody.spend.document import boolean_of, fields_of, hash_of, integer_of, text_of
 from custody.vault.vault import Vault
@@ -168,9 +168,9 @@ def _with_signature(record: ChangeRecord, name: str, entry: Entry, *, approves: 
 def _vetoed(gov: GovernanceState, record: ChangeRecord, entry: Entry, vault: VaultFacts) -> GovernanceState:
     """End a change that waits. The veto takes a number of its own, so that who leaves it out leaves a gap."""
     name = record.signatures[-1].officer
-    if name not in gov.officers:
+    if name not in gov.officers or gov.head is None:
         raise _Disregard(f"`{name}` is no officer in force")
-    veto = GovernanceRef(gov.next_number, record.change.rejection(vault.name).digest)
+    veto = record.change.veto(vault.name, gov.head)
     gov = _with_stale(replace(gov, statements=(*gov.statements, veto)), record.change)
     return _with_change(gov, replace(record, status=ChangeStatus.VETOED, decided_seq=entry.seq))
 

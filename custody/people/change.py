@@ -6,6 +6,7 @@ shows. What it changes stands in its payload, one shape for each kind. A policy 
 and is opaque here: the policy room reads it.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -117,6 +118,16 @@ class Change:
     def reference(self, vault_name: str) -> GovernanceRef:
         """Return how later statements name this one, once it is part of the chain."""
         return GovernanceRef(self.number, self.statement(vault_name).digest)
+
+    def veto(self, vault_name: str, after: GovernanceRef) -> GovernanceRef:
+        """Return how later statements name the veto that ended this change once `after` was the newest.
+
+        What was signed can't name `after`, which moves on while a refusal is on its way; the link does, so that
+        later digests bind everything before the veto too.
+        """
+        number, refusal = after.number + 1, self.rejection(vault_name).digest
+        link = f"custody-veto/1\nnumber: {number}\nafter: {after.digest}\nrefusal: {refusal}\n"
+        return GovernanceRef(number, hashlib.sha256(link.encode("ascii")).hexdigest())
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what it does, in lines for people; every value is printable ASCII."""

@@ -1,5 +1,6 @@
 """Every reason for which an entry of governance counts for nothing, or is an altered journal, one by one."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ from custody.people.statement import (
     proposal_statement,
 )
 from custody.policy.load import load_policy
+from support.bundles import twin_of
 from support.governed import ROLES, GovernedLedger, officer, policy_text, signer_of
 from support.ledger import OUTSIDE
 from support.vaults import make_vault
@@ -184,10 +186,31 @@ def test_a_veto_takes_a_number_so_that_leaving_it_out_leaves_a_gap(ledger: Gover
     ledger.propose_change(pending)
     ledger.sign_change(waiting.change, "audrey", approves=False)
     assert [one.number for one in ledger.gov.statements] == [0, 1, 2]
-    assert ledger.gov.statements[2].digest == waiting.change.rejection(ledger.vault.name).digest
+    assert ledger.gov.statements[2] == waiting.change.veto(ledger.vault.name, ledger.gov.statements[1])
     assert ledger.state_of_change(pending).status is ChangeStatus.STALE
     ledger.sign_change(waiting.change, "cy", approves=False)
     assert "vetoed already" in last_words(ledger)
+
+
+def test_a_veto_binds_what_stands_before_it(ledger: GovernedLedger) -> None:
+    waiting = ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dan", "approver"),)), "ann", "bo")
+    other = twin_of(ledger)
+    ledger.carry(ChangeKind.ALLOW, Payload(entry=ENTRY), "ann", "bo")
+    other.carry(ChangeKind.SUSPEND, Payload(), "ann")
+    for one in (ledger, other):
+        one.sign_change(waiting.change, "audrey", approves=False)
+        assert [ref.number for ref in one.gov.statements] == [0, 1, 2, 3]
+        assert one.state_of_change(waiting.change).status is ChangeStatus.VETOED
+    assert ledger.gov.statements[3].digest != other.gov.statements[3].digest
+
+
+def test_the_link_of_a_veto_is_spelled_out(ledger: GovernedLedger) -> None:
+    waiting = ledger.carry(ChangeKind.ENROL, Payload(officers=(officer("dan", "approver"),)), "ann", "bo")
+    before = ledger.gov.statements[1].digest
+    ledger.sign_change(waiting.change, "audrey", approves=False)
+    refusal = hashlib.sha256(waiting.change.rejection(ledger.vault.name).signed_bytes).hexdigest()
+    link = f"custody-veto/1\nnumber: 2\nafter: {before}\nrefusal: {refusal}\n"
+    assert ledger.gov.head == GovernanceRef(2, hashlib.sha256(link.encode()).hexdigest())
 
 
 def test_who_suspends_is_the_administrator_whoever_signed_first(ledger: GovernedLedger) -> None:
