@@ -714,6 +714,7 @@ def test_a_decision_in_json() -> None:
     assert answer["reasons"] == ["locktime 900001 is not a height of at most the tip's, 900000"]
     assert answer["rules"] == [reason.to_json() for reason in decision.reasons]
     assert {"rule": "coins.frozen", "effect": "permit", "words": "no coin is frozen"} in answer["rules"]  # type: ignore[operator]
+    assert [str(gate) for gate in Gate] == ["draft", "approve", "sign", "finalize", "broadcast"]
     effects = {str(effect) for effect in Effect}
     assert effects == {"permit", "forbid", "missing"}
     waiting = decide(a_payment(), a_history(("amir", 1))).to_json()
