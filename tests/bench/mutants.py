@@ -33,7 +33,7 @@ TIMEOUT_S = 300
 
 TESTS = {
     "custody/policy": ("tests/unit/test_policy_*.py", "tests/properties/test_policy_[!s]*.py"),
-    "custody/people": ("tests/unit/test_governance_fold.py", "tests/properties/test_bad_approvals.py"),
+    "custody/people": ("tests/unit/test_people.py", "tests/properties/test_bad_approvals.py"),
 }
 """By room, its quick tests for the first round, and those that only a survivor meets."""
 
