@@ -16,9 +16,9 @@ from custody.audit.fold_governance import ATTESTED, CHANGE_PROPOSED, CHANGE_SIGN
 from custody.audit.fold_statements import STATEMENT
 from custody.audit.journal import Entry
 from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
-from custody.codes import Code
 from custody.documents.canonical_json import canonical, parse_canonical
-from custody.errors import Altered, InvalidInput, JsonValue, UpgradeNeeded
+from custody.documents.format_tag import require_format
+from custody.errors import Altered, JsonValue
 from custody.spend.document import fields_of, list_of, malformed, text_of
 from custody.spend.proposal import Proposal
 from custody.vault.vault import Vault
@@ -118,7 +118,8 @@ class Bundle:
                 vaults, proposals and PSBTs are refused for. UpgradeNeeded: a later format.
         """
         document = parse_canonical(data.removesuffix(b"\n"), max_bytes=MAX_BYTES)
-        _require_format(document)
+        advice = "Give a file that `custody proposal export --bundle` wrote."
+        require_format(document, BUNDLE_FORMAT, "the bundle", advice=advice)
         found = fields_of(document, "a bundle", _KEYS)
         return cls(
             vault=Vault.from_document(found["vault"]),
@@ -163,20 +164,3 @@ def _psbt_of(value: JsonValue) -> Psbt:
 
 def _proposal_of(value: JsonValue, _what: str) -> Proposal:
     return Proposal.from_document(value)
-
-
-def _require_format(document: JsonValue) -> None:
-    tag = document.get("format") if isinstance(document, dict) else None
-    if tag == BUNDLE_FORMAT:
-        return
-    if isinstance(tag, str) and tag.startswith("custody-bundle/"):
-        raise UpgradeNeeded(
-            Code.UPGRADE_NEEDED,
-            f"the bundle has another format than `{BUNDLE_FORMAT}`, which is what this version reads",
-            advice="Use a newer version of this program.",
-        )
-    raise InvalidInput(
-        Code.UNKNOWN_FORMAT,
-        f"the document's format is not `{BUNDLE_FORMAT}`",
-        advice="Give a file that `custody proposal export --bundle` wrote.",
-    )

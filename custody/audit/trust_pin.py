@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from custody.audit.governance import Checkpoint, GovernanceState
 from custody.codes import Code
 from custody.documents import strict_yaml
-from custody.errors import CheckFailed, Conflict, Finding, InvalidInput, JsonValue, Severity, UpgradeNeeded
+from custody.documents.format_tag import require_format
+from custody.errors import CheckFailed, Conflict, Finding, JsonValue, Severity
 from custody.people.statement import GovernanceRef
 from custody.spend.document import fields_of, hash_of, integer_of, list_of, malformed, text_of
 from custody.spend.review_findings import DO_NOT_SIGN
@@ -90,7 +91,7 @@ class TrustPin:
             InvalidInput: UNKNOWN_FORMAT, UNKNOWN_FIELD, MALFORMED_DOCUMENT. UpgradeNeeded: a later format.
         """
         document = strict_yaml.load(data)
-        _require_format(document)
+        require_format(document, PIN_FORMAT, "the pin", advice="Give the file that `custody pin create` wrote.")
         found = fields_of(document, "a trust pin", _KEYS)
         governance = fields_of(found["governance"], "governance", ("number", "digest"))
         checkpoint = None
@@ -216,20 +217,3 @@ def _checkpoint_findings(pin: TrustPin, gov: GovernanceState) -> list[Finding]:
 
 def _refuse(code: Code, message: str) -> Finding:
     return Finding(code, Severity.REFUSE, _WHERE, message, DO_NOT_SIGN)
-
-
-def _require_format(document: JsonValue) -> None:
-    tag = document.get("format") if isinstance(document, dict) else None
-    if tag == PIN_FORMAT:
-        return
-    if isinstance(tag, str) and tag.startswith("custody-trust/"):
-        raise UpgradeNeeded(
-            Code.UPGRADE_NEEDED,
-            f"the pin has another format than `{PIN_FORMAT}`, which is what this version reads",
-            advice="Use a newer version of this program.",
-        )
-    raise InvalidInput(
-        Code.UNKNOWN_FORMAT,
-        f"the document's format is not `{PIN_FORMAT}`",
-        advice="Give the file that `custody pin create` wrote.",
-    )

@@ -12,10 +12,10 @@ from enum import StrEnum
 
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint
-from custody.codes import Code
 from custody.documents.canonical_json import digest
+from custody.documents.format_tag import require_format
 from custody.documents.names import check_name
-from custody.errors import InvalidInput, JsonValue, UpgradeNeeded
+from custody.errors import JsonValue
 from custody.people.allowlist import AllowEntry
 from custody.people.officer import Officer
 from custody.people.statement import GovernanceRef, Statement, StatementKind, change_statement, quoted
@@ -171,9 +171,7 @@ class Change:
             InvalidInput: UNKNOWN_FORMAT, UNKNOWN_FIELD, MALFORMED_DOCUMENT, and what officers and
                 allowlist entries are refused for.
         """
-        tag = document.get("format") if isinstance(document, dict) else None
-        if tag != CHANGE_FORMAT:
-            raise _foreign(tag)
+        require_format(document, CHANGE_FORMAT, "the change", advice="Give a change document.")
         found = fields_of(document, "a change", _KEYS)
         kind = text_of(found["kind"], "kind")
         network = text_of(found["network"], "network")
@@ -262,15 +260,3 @@ def _nonce_of(value: JsonValue) -> str:
     if len(nonce) != 32 or not set(nonce) <= set("0123456789abcdef"):
         raise malformed("a change's nonce is not 32 lower-case hex characters")
     return nonce
-
-
-def _foreign(tag: JsonValue) -> InvalidInput:
-    if isinstance(tag, str) and tag.startswith("custody-change/"):
-        return UpgradeNeeded(
-            Code.UPGRADE_NEEDED,
-            f"the change has the format `{tag}`, this version reads `{CHANGE_FORMAT}`",
-            advice="Use a newer version of this program.",
-        )
-    return InvalidInput(
-        Code.UNKNOWN_FORMAT, f"the document's format is not `{CHANGE_FORMAT}`", advice="Give a change document."
-    )

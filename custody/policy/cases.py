@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from custody.bitcoin.amount import Sats, parse_amount
 from custody.codes import Code
 from custody.documents import strict_yaml
-from custody.errors import Finding, InvalidInput, Severity
+from custody.documents.format_tag import require_format
+from custody.errors import Finding, Severity
 from custody.people.officer import check_role
 from custody.policy.decision import Decision, Gate
 from custody.policy.evaluate import evaluate
@@ -101,14 +102,11 @@ def load_cases(source: bytes | str) -> tuple[str, tuple[PolicyCase, ...]]:
 
     Raises:
         InvalidInput: MALFORMED_DOCUMENT, UNKNOWN_FIELD or UNKNOWN_FORMAT, with line and column.
+        UpgradeNeeded: a later format.
     """
     document = strict_yaml.load_marked(source)
     root = Place(document, document.value, (), "a file of cases")
-    tag = root.value.get("format") if isinstance(root.value, dict) else None
-    if tag != CASES_FORMAT:
-        raise InvalidInput(
-            Code.UNKNOWN_FORMAT, f"the document's format is not `{CASES_FORMAT}`", advice="Give a file of cases."
-        )
+    require_format(root.value, CASES_FORMAT, "the file of cases", advice="Give a file of cases.")
     found = root.members(("format", "policy", "officers", "cases"))
     officers = _officers(found["officers"])
     cases = tuple(_case(place, officers) for place in found["cases"].items(_MAX_ITEMS))

@@ -12,12 +12,12 @@ from functools import partial
 from typing import TypeVar
 
 from custody.bitcoin.amount import FeeRate, parse_amount
-from custody.codes import Code
 from custody.documents import strict_yaml
 from custody.documents.canonical_json import canonical
+from custody.documents.format_tag import require_format
 from custody.documents.names import check_name
 from custody.documents.strict_yaml import MarkedDocument
-from custody.errors import InvalidInput, JsonValue, UpgradeNeeded
+from custody.errors import JsonValue
 from custody.people.officer import check_role
 from custody.people.quorum import MAX_ROLES, Quorum
 from custody.policy.hours import DAYS, Hours
@@ -80,7 +80,7 @@ def policy_from_document(document: JsonValue) -> SpendPolicy:
 
 def _policy_of(document: MarkedDocument) -> SpendPolicy:
     root = Place(document, document.value, ())
-    _require_format(root)
+    require_format(root.value, POLICY_FORMAT, "the policy", advice="Give a spend policy.")
     found = root.members(_REQUIRED, _SECTIONS)
     allowlist = found["allowlist"].members(("waiting",))
     return SpendPolicy(
@@ -295,18 +295,3 @@ def _time_zone(place: Place) -> str:
 def _require_distinct(place: Place, names: list[str] | tuple[str, ...]) -> None:
     if len(set(names)) != len(names):
         raise place.refuse("a name stands twice in this list")
-
-
-def _require_format(root: Place) -> None:
-    tag = root.value.get("format") if isinstance(root.value, dict) else None
-    if tag == POLICY_FORMAT:
-        return
-    if isinstance(tag, str) and tag.startswith("custody-policy/"):
-        raise UpgradeNeeded(
-            Code.UPGRADE_NEEDED,
-            f"the policy has another format than `{POLICY_FORMAT}`, which is what this version reads",
-            advice="Use a newer version of this program.",
-        )
-    raise InvalidInput(
-        Code.UNKNOWN_FORMAT, f"the document's format is not `{POLICY_FORMAT}`", advice="Give a spend policy."
-    )

@@ -17,9 +17,9 @@ from custody.bitcoin.amount import FeeRate, Sats, sum_sats
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
-from custody.codes import Code
 from custody.documents.canonical_json import digest
-from custody.errors import InvalidInput, JsonValue, UpgradeNeeded
+from custody.documents.format_tag import require_format
+from custody.errors import JsonValue
 from custody.spend.document import (
     fields_of,
     hash_of,
@@ -173,7 +173,7 @@ class Proposal:
             InvalidInput: UNKNOWN_FORMAT, UNKNOWN_FIELD, MALFORMED_DOCUMENT, and what addresses and
                 transactions are refused for.
         """
-        _require_format(document)
+        require_format(document, PROPOSAL_FORMAT, "the proposal", advice="Give a proposal document.")
         found = fields_of(document, "a proposal", _KEYS)
         transaction = Transaction.parse_without_witness(hex_of(found["unsigned_transaction"], "unsigned_transaction"))
         if transaction.txid != found["unsigned_txid"]:
@@ -228,19 +228,4 @@ def _change_of(value: JsonValue, what: str) -> ChangeOutput:
         index=integer_of(found["index"], f"{what}.index"),
         address=text_of(found["address"], f"{what}.address"),
         value=sats_of(found["value_sats"], f"{what}.value_sats"),
-    )
-
-
-def _require_format(document: JsonValue) -> None:
-    tag = document.get("format") if isinstance(document, dict) else None
-    if tag == PROPOSAL_FORMAT:
-        return
-    if isinstance(tag, str) and tag.startswith("custody-proposal/"):
-        raise UpgradeNeeded(
-            Code.UPGRADE_NEEDED,
-            f"the proposal has the format `{tag}`, this version reads `{PROPOSAL_FORMAT}`",
-            advice="Use a newer version of this program.",
-        )
-    raise InvalidInput(
-        Code.UNKNOWN_FORMAT, f"the document's format is not `{PROPOSAL_FORMAT}`", advice="Give a proposal document."
     )

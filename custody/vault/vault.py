@@ -14,8 +14,9 @@ from custody.bitcoin.keys import KeyExpression
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.documents.canonical_json import digest
+from custody.documents.format_tag import require_format
 from custody.documents.names import check_name
-from custody.errors import InvalidInput, JsonValue, UpgradeNeeded
+from custody.errors import InvalidInput, JsonValue
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault_id import vault_id
 
@@ -169,19 +170,8 @@ def _deriver_of(descriptor: Descriptor) -> ScriptDeriver:
 def _fields(document: JsonValue) -> dict[str, JsonValue]:
     if not isinstance(document, dict):
         raise _malformed("a vault document is not a mapping")
-    format_tag = document.get("format")
-    if format_tag != VAULT_FORMAT:
-        if isinstance(format_tag, str) and format_tag.startswith("custody-vault/"):
-            raise UpgradeNeeded(
-                Code.UPGRADE_NEEDED,
-                f"the vault document has the format `{format_tag}`, this version reads `{VAULT_FORMAT}`",
-                advice="Use a newer version of this program.",
-            )
-        raise InvalidInput(
-            Code.UNKNOWN_FORMAT,
-            f"the document's format is not `{VAULT_FORMAT}`",
-            advice="Give a vault document, such as the vault.yaml of a workspace.",
-        )
+    advice = "Give a vault document, such as the vault.yaml of a workspace."
+    require_format(document, VAULT_FORMAT, "the vault document", advice=advice)
     _require_keys(document, _KEYS, "the vault document")
     return document
 

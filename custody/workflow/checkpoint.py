@@ -15,8 +15,9 @@ from custody.audit.governance import GovernanceState
 from custody.audit.journal import Entry
 from custody.codes import Code
 from custody.documents.canonical_json import canonical, parse_json
+from custody.documents.format_tag import require_format
 from custody.documents.sshsig_keys import SshPublicKey
-from custody.errors import CheckFailed, Conflict, CustodyError, Finding, InvalidInput, JsonValue, Severity, UsageError
+from custody.errors import CheckFailed, Conflict, CustodyError, Finding, JsonValue, Severity, UsageError
 from custody.people.approval import require_signed
 from custody.people.officer import SIGNER, Officer
 from custody.people.statement import Statement, checkpoint_statement
@@ -84,15 +85,11 @@ class SignedHead:
         """Read a checkpoint file, strictly; its signatures are not looked at.
 
         Raises:
-            InvalidInput: UNKNOWN_FORMAT, UNKNOWN_FIELD, MALFORMED_DOCUMENT.
+            InvalidInput: UNKNOWN_FORMAT, UNKNOWN_FIELD, MALFORMED_DOCUMENT. UpgradeNeeded: a later format.
         """
         document = parse_json(data, max_bytes=MAX_BYTES)
-        if not isinstance(document, dict) or document.get("format") != CHECKPOINT_FORMAT:
-            raise InvalidInput(
-                Code.UNKNOWN_FORMAT,
-                f"the file's format is not `{CHECKPOINT_FORMAT}`",
-                advice="Give a file that `custody journal checkpoint` wrote.",
-            )
+        advice = "Give a file that `custody journal checkpoint` wrote."
+        require_format(document, CHECKPOINT_FORMAT, "the checkpoint", advice=advice)
         found = fields_of(document, "a checkpoint", _KEYS)
         return cls(
             vault_id=hash_of(found["vault_id"], "vault_id"),
