@@ -11,25 +11,9 @@ from custody.vault.formats.registry import WRITERS
 from support.cli import Result, run
 from support.secrets import extended
 from support.vaults import make_keys, make_vault, vault_of
-from support.wallet_files import edited, exported_text, with_prefix
+from support.wallet_files import TEXT_FORMATS, edited, exported_text, with_prefix
 
 TRUE = make_vault()
-JSON_FORMATS = (
-    VaultFormat.CARAVAN,
-    VaultFormat.SPARROW,
-    VaultFormat.SPECTER,
-    VaultFormat.ELECTRUM,
-    VaultFormat.BIP388,
-)
-TEXT_FORMATS = (
-    VaultFormat.COLDCARD,
-    VaultFormat.COBO_VAULT,
-    VaultFormat.KEYSTONE,
-    VaultFormat.PASSPORT,
-    VaultFormat.JADE,
-    VaultFormat.BLUEWALLET,
-    VaultFormat.NUNCHUK,
-)
 
 
 def _import(folder: Path, data: bytes, *options: str) -> Result:

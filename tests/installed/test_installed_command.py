@@ -11,6 +11,10 @@ import pytest
 CUSTODY = os.environ.get("CUSTODY")
 pytestmark = pytest.mark.skipif(CUSTODY is None, reason="CUSTODY names no installed command; .ci/run installs one")
 
+needs_embedded_chain = pytest.mark.skipif(
+    sys.version_info >= (3, 14), reason="the demo needs libbitcoinkernel, which has no wheel for 3.14"
+)
+
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the installed command in `cwd`, with nothing of the checkout in its environment."""
@@ -41,7 +45,7 @@ def test_an_unknown_key_is_refused_without_a_traceback(tmp_path: Path) -> None:
     assert not (tmp_path / "w").exists()
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="libbitcoinkernel has no wheel for Python 3.14")
+@needs_embedded_chain
 def test_the_demo_runs_from_the_wheel(tmp_path: Path) -> None:
     result = run("demo", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -54,7 +58,7 @@ def test_the_wheel_holds_the_sql_of_a_journals_database(tmp_path: Path) -> None:
     assert "CREATE TABLE custody.entry" in result.stdout
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="the demo needs libbitcoinkernel, which has no wheel for 3.14")
+@needs_embedded_chain
 def test_the_wheel_brings_what_talks_to_a_database(tmp_path: Path) -> None:
     assert run("demo", "--keep", "practice", cwd=tmp_path).returncode == 0
     url = "postgresql://127.0.0.1:9/reserve"

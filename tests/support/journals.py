@@ -2,11 +2,14 @@
 
 import os
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
 from custody.audit.journal import GENESIS_PREV, Entry, EntryTip
-from custody.errors import JsonValue
+from custody.codes import Code
+from custody.errors import Conflict, JsonValue
+from custody.ports import JournalStore
 from custody.workspace.sqlite_store import SqliteJournal
 
 JOURNAL_ID = "5f" * 16
@@ -74,3 +77,27 @@ def picture(folder: Path) -> dict[str, tuple[int, int, bytes]]:
         content = path.read_bytes() if path.is_file() else b""
         found[str(path.relative_to(folder))] = (seen.st_mode, seen.st_mtime_ns, content)
     return found
+
+
+def append_from_threads(journal: JournalStore, count: int) -> list[Code]:
+    """Append `count` entries from each of three threads, again after each lost race; return the codes of those."""
+    moved: list[Code] = []
+
+    def append(name: str) -> None:
+        written = 0
+        while written < count:
+            seq, prev = journal.head() or (-1, None)
+            try:
+                journal.append(
+                    [make_entry(seq + 1, prev or "0" * 64, request_id=f"{name}-{written}")], expected_head=prev
+                )
+                written += 1
+            except Conflict as error:
+                moved.append(error.code)
+
+    threads = [threading.Thread(target=append, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return moved

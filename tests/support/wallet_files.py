@@ -9,6 +9,22 @@ from custody.vault.formats.detect import VaultFormat
 from custody.vault.formats.registry import write_vault
 from custody.vault.vault import Vault
 
+JSON_FORMATS = (
+    VaultFormat.CARAVAN,
+    VaultFormat.SPARROW,
+    VaultFormat.SPECTER,
+    VaultFormat.ELECTRUM,
+    VaultFormat.BIP388,
+)
+TEXT_FORMATS = (
+    VaultFormat.COLDCARD,
+    VaultFormat.COBO_VAULT,
+    VaultFormat.KEYSTONE,
+    VaultFormat.PASSPORT,
+    VaultFormat.JADE,
+    VaultFormat.BLUEWALLET,
+    VaultFormat.NUNCHUK,
+)
 SLIP132 = {"ypub": "049d7cb2", "zpub": "04b24746", "Ypub": "0295b43f", "Zpub": "02aa7ed3"} | {
     "upub": "044a5262",
     "vpub": "045f1cf6",

@@ -2,7 +2,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +11,16 @@ from custody.audit.journal import inspect_export
 from custody.codes import Code
 from custody.errors import Altered, Conflict, InvalidInput, UpgradeNeeded
 from custody.workspace.sqlite_store import SqliteJournal
-from support.journals import JOURNAL_ID, LOCAL_DISK, make_chain, make_entry, make_journal, picture, tamper
+from support.journals import (
+    JOURNAL_ID,
+    LOCAL_DISK,
+    append_from_threads,
+    make_chain,
+    make_entry,
+    make_journal,
+    picture,
+    tamper,
+)
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -244,25 +252,7 @@ def test_another_journals_id_in_the_file_is_found(tmp_path):
 
 def test_threads_of_one_process_do_not_break_each_others_locks(tmp_path):
     journal = make_journal(tmp_path, 0)
-    moved = []
-
-    def append_twenty(name: str) -> None:
-        written = 0
-        while written < 20:
-            seq, prev = journal.head() or (-1, None)
-            try:
-                journal.append(
-                    [make_entry(seq + 1, prev or "0" * 64, request_id=f"{name}-{written}")], expected_head=prev
-                )
-                written += 1
-            except Conflict as error:
-                moved.append(error.code)
-
-    threads = [threading.Thread(target=append_twenty, args=(name,)) for name in ("one", "two", "three")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    moved = append_from_threads(journal, 20)
     assert [entry.seq for entry in journal.entries()] == list(range(60))
     assert set(moved) <= {Code.JOURNAL_MOVED}
 

@@ -1,6 +1,5 @@
 """The journal in PostgreSQL: what `test_journal_store.py` demands of the file, and what only a server can do wrong."""
 
-import threading
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from custody.errors import Altered, Conflict, InvalidInput, UpgradeNeeded
 from custody.workspace.journal_url import JournalUrl
 from custody.workspace.postgres_store import PostgresJournal
 from support.databases import IMPATIENT, QUICK, Database
-from support.journals import JOURNAL_ID, make_chain, make_entry
+from support.journals import JOURNAL_ID, append_from_threads, make_chain, make_entry
 from support.postgres import CERTIFICATE, PASSWORD
 
 pytestmark = pytest.mark.postgres
@@ -528,24 +527,6 @@ def test_tls_is_what_the_url_says(
 
 def test_threads_of_one_process_make_one_chain(database: Database) -> None:
     journal = database.journal(0, limits=QUICK)
-    moved: list[Code] = []
-
-    def append_ten(name: str) -> None:
-        written = 0
-        while written < 10:
-            seq, prev = journal.head() or (-1, None)
-            try:
-                journal.append(
-                    [make_entry(seq + 1, prev or "0" * 64, request_id=f"{name}-{written}")], expected_head=prev
-                )
-                written += 1
-            except Conflict as error:
-                moved.append(error.code)
-
-    threads = [threading.Thread(target=append_ten, args=(name,)) for name in ("one", "two", "three")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    moved = append_from_threads(journal, 10)
     assert [entry.seq for entry in journal.entries()] == list(range(30))
     assert set(moved) <= {Code.JOURNAL_MOVED}

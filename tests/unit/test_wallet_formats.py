@@ -16,27 +16,11 @@ from custody.vault.formats.detect import VaultFormat, detect_format
 from custody.vault.formats.registry import READERS, WRITERS, ImportTerms, read_vault, write_vault
 from custody.vault.vault import Vault
 from support.vaults import expression, make_keys, make_vault, vault_of
-from support.wallet_files import edited, exported_json, exported_text, with_prefix
+from support.wallet_files import JSON_FORMATS, TEXT_FORMATS, edited, exported_json, exported_text, with_prefix
 
 TERMS = ImportTerms("reserve", Network.REGTEST)
 VAULT = make_vault()
 NESTED = make_vault(script_type=ScriptType.SH_WSH_SORTEDMULTI)
-JSON_FORMATS = (
-    VaultFormat.CARAVAN,
-    VaultFormat.SPARROW,
-    VaultFormat.SPECTER,
-    VaultFormat.ELECTRUM,
-    VaultFormat.BIP388,
-)
-TEXT_FORMATS = (
-    VaultFormat.COLDCARD,
-    VaultFormat.COBO_VAULT,
-    VaultFormat.KEYSTONE,
-    VaultFormat.PASSPORT,
-    VaultFormat.JADE,
-    VaultFormat.BLUEWALLET,
-    VaultFormat.NUNCHUK,
-)
 
 
 def _read(data: bytes | str, terms: ImportTerms = TERMS) -> tuple[Vault, tuple[Finding, ...]]:
