@@ -8,7 +8,7 @@ checks return findings, and only a `require_*` function turns one into an error.
 Nothing here prints. No message, advice or detail may ever hold secret material.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
@@ -29,8 +29,14 @@ class CustodyError(Exception):
         message: str,
         *,
         advice: str,
+        points: Sequence[str] = (),
         details: Mapping[str, JsonValue] | None = None,
     ) -> None:
+        self.lead = message
+        """The message without its points."""
+        self.points = tuple(points)
+        """What the lead says one by one: a list on a screen, joined in the message."""
+        message = f"{message}: {'; '.join(self.points)}" if points else message
         super().__init__(message)
         self.code = code
         self.message = message

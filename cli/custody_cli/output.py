@@ -105,7 +105,9 @@ def findings_json(findings: Sequence[Finding]) -> list[JsonValue]:
 
 def print_error(error: CustodyError, *, as_json: bool, exit_code: int | None = None) -> int:
     """Print a refusal to stderr and return its exit code."""
-    _print_failure(str(error.code), error.message, error.advice, error.details, as_json=as_json)
+    listed = () if as_json or len(error.points) < 2 else error.points
+    message = error.lead if listed else error.message
+    _print_failure(str(error.code), message, error.advice, error.details, points=listed, as_json=as_json)
     return error.exit_code if exit_code is None else exit_code
 
 
@@ -150,12 +152,21 @@ def _place_of(error: Exception) -> str:
     return f"{'/'.join(PurePath(frame.filename).parts[-3:])}:{frame.lineno}"
 
 
-def _print_failure(code: str, message: str, advice: str, details: Mapping[str, JsonValue], *, as_json: bool) -> None:
+def _print_failure(
+    code: str,
+    message: str,
+    advice: str,
+    details: Mapping[str, JsonValue],
+    *,
+    points: Sequence[str] = (),
+    as_json: bool,
+) -> None:
     if as_json:
         failure = {"error": code, "message": escape(message), "advice": advice, "details": dict(details)}
         sys.stderr.write(json.dumps(failure, indent=2) + "\n")
     else:
-        lines: list[Line] = [Styled(f"error: {message} [{code}]", Style.BAD), advice]
+        lines: list[Line] = [Styled(f"error: {message} [{code}]", Style.BAD)]
+        lines += [*(f"  - {point}" for point in points), advice]
         plain = {key: value for key, value in details.items() if _is_plain(value) and code != "INTERNAL_BUG"}
         lines += [f"  {key}: {_words(value)}" for key, value in plain.items()]
         print_lines(lines, sys.stderr)

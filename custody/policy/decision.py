@@ -104,7 +104,8 @@ def require_not_denied(decision: Decision) -> None:
     words = [reason.words for reason in decision.forbidding] or ["no rule of the policy permits it"]
     raise PolicyDenied(
         Code.POLICY_DENIED,
-        "the spend policy says no: " + "; ".join(words),
+        "the spend policy says no",
+        points=words,
         advice="Read the policy with `custody policy explain`; change the payment, or the policy by its own rule.",
         details={"decision": decision.to_json()},
     )
@@ -120,7 +121,8 @@ def require_allowed(decision: Decision) -> None:
     if decision.missing:
         raise NotYet(
             Code.APPROVALS_MISSING,
-            "not yet: " + "; ".join(one.what for one in decision.missing),
+            "not yet",
+            points=[one.what for one in decision.missing],
             advice="See `custody proposal show` for who is awaited; `custody proposal approve` gives an approval.",
             details={"decision": decision.to_json()},
         )

@@ -136,7 +136,11 @@ def find_change(gov: GovernanceState, named: str | None) -> ChangeRecord:
         found = [one for change_id, one in gov.changes.items() if change_id.startswith(named)]
     if len(found) == 1:
         return found[0]
-    words = "no change is under way" if named is None else f"there is no change `{named}`"
+    words = (
+        "no change is under way"
+        if named is None
+        else f"there is no change `{named}`, by its id or 8 or more of its first characters"
+    )
     if not found:
         raise InvalidInput(Code.CHANGE_UNKNOWN, words, advice="List them with `custody change list`.")
     raise Conflict(

@@ -18,7 +18,7 @@ from custody.codes import Code
 from custody.errors import CheckFailed, CustodyError, NotYet
 from custody_cli.app import NOUNS, execute, root
 from custody_cli.options import CustodyCommand, NounGroup
-from custody_cli.output import Answer, Style, Styled, print_lines
+from custody_cli.output import Answer, Style, Styled, print_error, print_lines
 from support.cli import run
 from support.vaults import create_arguments, make_vault
 
@@ -312,3 +312,17 @@ def test_the_help_imports_no_noun_and_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stderr.strip() == "[]"
+
+
+def test_several_reasons_are_a_list_on_a_screen_and_one_message_for_a_script(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = NotYet(Code.APPROVALS_MISSING, "not yet", points=["one more approval", "12 hours"], advice="Wait.")
+    assert print_error(error, as_json=False) == 5
+    assert capsys.readouterr().err == (
+        "error: not yet [APPROVALS_MISSING]\n  - one more approval\n  - 12 hours\nWait.\n"
+    )
+    print_error(error, as_json=True)
+    assert json.loads(capsys.readouterr().err)["message"] == "not yet: one more approval; 12 hours"
+    print_error(NotYet(Code.APPROVALS_MISSING, "not yet", points=["12 hours"], advice="Wait."), as_json=False)
+    assert capsys.readouterr().err == "error: not yet: 12 hours [APPROVALS_MISSING]\nWait.\n"

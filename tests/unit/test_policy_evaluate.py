@@ -684,6 +684,8 @@ def test_a_denial_is_raised_with_every_rule_that_forbids() -> None:
     assert (caught.value.code, caught.value.exit_code) == (Code.POLICY_DENIED, 4)
     assert caught.value.message.startswith("the spend policy says no: `stranger` is not on the allowlist")
     assert "; locktime 900001 is not a height" in caught.value.message
+    assert caught.value.lead == "the spend policy says no"
+    assert caught.value.points == tuple(decision.to_json()["reasons"])
     assert caught.value.details["decision"] == decision.to_json()
     with pytest.raises(PolicyDenied):
         require_allowed(decision)
