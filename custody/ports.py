@@ -11,9 +11,11 @@ from typing import Protocol
 
 from custody.audit.journal import Entry, Inspection
 from custody.bitcoin.amount import FeeRate, Sats
+from custody.bitcoin.keys import ExtendedKey, KeyPath
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.errors import Finding
+from custody.vault.vault import Vault
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, total); total 0 means unknown."""
@@ -196,6 +198,85 @@ class SigningDevice(Protocol):
 
     def display(self, psbt: bytes) -> DeviceDisplay:
         """Return what this device shows for the PSBT."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDevice:
+    """A device as a bus reports it; all of it is its own or its driver's word until a key is compared."""
+
+    driver: str
+    """Which driver found it, such as `coldcard`."""
+    path: str
+    """Where, in the driver's words."""
+    model: str
+    """What the driver calls it, such as `ledger_nano_s_plus`; empty where it does not say."""
+    fingerprint: bytes | None
+    """Master key fingerprint; None while it is locked or has no seed."""
+    label: str
+    firmware: str | None
+    """Version, where the driver tells it."""
+    problem: Finding | None
+    """Why it can't be used now (locked, wrong app, busy, no permission), with what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusReport:
+    """What a look at every driver found, and which drivers could not look."""
+
+    devices: tuple[FoundDevice, ...]
+    problems: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a device keeps, or gives out to be kept, once a vault was registered on it."""
+
+    method: str
+    """`policy` (BIP 388, with a token), `file`, `script-config`, `record`, or `none` where nothing is registered."""
+    name: str
+    """What the device calls the vault."""
+    policy_id: str | None
+    """BIP 388 policy id in hex, where the device has one."""
+    token: bytes | None
+    """The device's HMAC over the policy, 32 bytes: no secret, useless without the device."""
+
+
+class SignerBus(Protocol):
+    """Hardware signers that one driver program reaches. What it answers is a claim that callers verify.
+
+    Every method raises `DeviceUnavailable`: absent, locked, busy, refused by its holder, timed out, or
+    an answer that is none. No method takes a PIN or passphrase: those go to the device.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the bus is called on screen, such as `hwi 3.2.0`."""
+        ...
+
+    def look(self, network: Network) -> BusReport:
+        """Ask every driver what is connected, one by one."""
+        ...
+
+    def key(self, device: FoundDevice, path: KeyPath, network: Network) -> ExtendedKey:
+        """Return the extended public key that the device gives at a path from its master key.
+
+        Raises `DeviceUnavailable` DEVICE_UNSUPPORTED where the program can't ask for one.
+        """
+        ...
+
+    def show_address(
+        self, device: FoundDevice, vault: Vault, branch: int, index: int, registration: Registration | None
+    ) -> str:
+        """Let the device show an address of the vault to its holder, and return what it says it showed."""
+        ...
+
+    def register(self, device: FoundDevice, vault: Vault, name: str) -> Registration:
+        """Register the vault on the device under `name`; its holder confirms each key on its screen."""
+        ...
+
+    def sign(self, device: FoundDevice, vault: Vault, psbt: bytes, registration: Registration | None) -> bytes:
+        """Return the PSBT (version 0 bytes) as the device gives it back; whether it signed is not said."""
         ...
 
 

@@ -16,6 +16,7 @@ from custody.audit.fold_proposals import PROPOSAL_KINDS, apply_proposal_event
 from custody.audit.governance import ChangeRecord, ChangeStatus
 from custody.audit.journal import Entry
 from custody.audit.journal_fields import altered
+from custody.audit.signers import SIGNER_KINDS, apply_signer_event
 from custody.audit.state import IssuedAddress, PriorHistory, State
 from custody.audit.state_builder import StateBuilder
 from custody.bitcoin.descriptor import Branch
@@ -79,7 +80,13 @@ def _folded(state: StateBuilder, entries: Iterable[Entry]) -> State:
 def _step_of(kind: str) -> Step | None:
     if kind in PROPOSAL_KINDS:
         return apply_proposal_event
+    if kind in SIGNER_KINDS:
+        return _signer_told
     return _governed if kind in GOVERNANCE_KINDS else _STEPS.get(kind)
+
+
+def _signer_told(state: StateBuilder, entry: Entry) -> None:
+    state.signers = apply_signer_event(state.signers, entry, state.cosigner_names)
 
 
 def _governed(state: StateBuilder, entry: Entry) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from custody.audit.governance import GovernanceState
+from custody.audit.signers import Signers
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import Psbt
@@ -200,6 +201,8 @@ class State:
     prior_txids: frozenset[str] = frozenset()
     """Every transaction that was known by the first complete sync, vanished ones included."""
     governance: GovernanceState = field(default_factory=GovernanceState)
+    signers: Signers = field(default_factory=Signers)
+    """What custodians say of their devices, and what was registered and checked on them."""
     refused_drafts: frozenset[str] = frozenset()
     """Ids of drafts that lie about the vault or about what they replace: they and what follows count for nothing."""
     highest: tuple[int, int] = (-1, -1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from custody.audit.fold_governance import VaultFacts
 from custody.audit.governance import GovernanceState
+from custody.audit.signers import Signers
 from custody.audit.state import (
     IssuedAddress,
     PriorHistory,
@@ -46,6 +47,7 @@ class StateBuilder:
     transactions: dict[str, SeenTransaction] = field(default_factory=dict)
     prior_txids: set[str] = field(default_factory=set)
     governance: GovernanceState = field(default_factory=GovernanceState)
+    signers: Signers = field(default_factory=Signers)
     refused_drafts: set[str] = field(default_factory=set)
     highest: dict[int, int] = field(default_factory=lambda: {0: -1, 1: -1})
     """By branch."""
@@ -59,6 +61,11 @@ class StateBuilder:
         if self._vault is None:
             self._vault = Vault.from_document(dict(self.vault_document))
         return self._vault
+
+    @property
+    def cosigner_names(self) -> frozenset[str]:
+        """The names of the vault's keys."""
+        return frozenset(one.name for one in self.vault.cosigners)
 
     @property
     def vault_facts(self) -> VaultFacts:
@@ -93,6 +100,7 @@ class StateBuilder:
             transactions=dict(state.transactions),
             prior_txids=set(state.prior_txids),
             governance=state.governance,
+            signers=state.signers,
             refused_drafts=set(state.refused_drafts),
             highest=dict(enumerate(state.highest)),
             head_seq=state.head_seq,
@@ -119,6 +127,7 @@ class StateBuilder:
             transactions=dict(self.transactions),
             prior_txids=frozenset(self.prior_txids),
             governance=self.governance,
+            signers=self.signers,
             refused_drafts=frozenset(self.refused_drafts),
             highest=(self.highest[0], self.highest[1]),
             head_seq=self.head_seq,
