@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: venv demo test lint bench node postgres electrum fuzz mutants wheels vectors lock
+.PHONY: venv hwi demo test lint bench node postgres electrum fuzz mutants wheels vectors lock
 
 # The lock is installed in steps, each with hashes: build backends first, so that no sdist can fetch an
 # unhashed one; then everything without resolving anything; then the project itself, editable.
@@ -17,6 +17,15 @@ $(READY): requirements/build.txt requirements/dev.txt pyproject.toml Makefile
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# HWI, for hardware wallets over USB; everything else works without it. What it needs comes first. HWI itself stands
+# in a file of its own: its metadata refuses Python 3.13 and newer, where it runs all the same.
+HWI := $(VENV)/.hwi
+hwi: $(HWI)
+$(HWI): $(READY) requirements/usb.txt requirements/hwi.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/usb.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --ignore-requires-python -r requirements/hwi.txt
+	@touch $(HWI)
 
 demo: venv
 	$(BIN)/custody demo
@@ -67,6 +76,9 @@ wheels: venv
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/run.txt --wheel-dir wheels
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation . --wheel-dir wheels
 
-# Rewrites the lock from the *.in files; needs `uv` on PATH. Review every changed line.
+# Rewrites the lock from the *.in files; needs `uv` on PATH. Review every changed line. HWI is taken without what it
+# asks for: that stands in usb.in.
+UV_COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q
 lock:
-	for name in build run dev; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q requirements/$$name.in -o requirements/$$name.txt; done
+	for name in build run dev usb; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
+	$(UV_COMPILE) --no-deps requirements/hwi.in -o requirements/hwi.txt
