@@ -12,7 +12,7 @@ from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.errors import Finding, Severity
 from custody.spend.review_fees import fee_percent
-from custody.spend.review_model import OutputRole, Review, ReviewOutput, Verdict
+from custody.spend.review_model import OutputRole, Purpose, Review, ReviewOutput, Verdict
 from custody.vault.vault import Vault
 from custody_cli.output import Answer, Line, Style, Styled
 
@@ -52,7 +52,8 @@ def review_lines(review: Review, vault: Vault) -> Iterator[Line]:
 def identity_lines(review: Review, vault: Vault) -> Iterator[Line]:
     """Show which vault and which transaction it is."""
     rule = f"{vault.threshold} of {len(vault.cosigners)} on {vault.network}"
-    yield Styled(f"Payment from vault {vault.name} ({rule})", Style.STRONG)
+    what = "Rehearsal of" if review.purpose is Purpose.REHEARSAL else "Payment from"
+    yield Styled(f"{what} vault {vault.name} ({rule})", Style.STRONG)
     yield f"vault_id {vault.vault_id}"
     yield f"unsigned txid  {review.unsigned_txid}"
 
@@ -159,6 +160,9 @@ def verdict_lines(review: Review) -> Iterator[Line]:
             "each is understood and every address is the payee's."
         )
         style = Style.CARE
+    elif review.purpose is Purpose.REHEARSAL:
+        text = "VERDICT CLEAN. A rehearsal: nothing can be spent by it. Sign it to prove your device."
+        style = Style.GOOD
     else:
         step = "finalize" if review.signing.is_complete else "sign"
         text = f"VERDICT CLEAN. No check failed. Compare every address with the payee's own statement, then {step}."

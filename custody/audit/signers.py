@@ -9,10 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from custody.audit.journal import Entry
+from custody.errors import JsonValue
 from custody.spend.document import (
     fields_of,
     hash_of,
     hex_of,
+    integer_of,
+    list_of,
     malformed,
     optional_of,
     text_of,
@@ -22,7 +25,8 @@ DESCRIBED = "cosigner_described"
 REGISTERED = "device_registered"
 CHECKED = "device_checked"
 MISMATCH = "device_mismatch"
-SIGNER_KINDS = frozenset({DESCRIBED, REGISTERED, CHECKED, MISMATCH})
+REHEARSED = "rehearsal_signed"
+SIGNER_KINDS = frozenset({DESCRIBED, REGISTERED, CHECKED, MISMATCH, REHEARSED})
 
 REGISTRATION_METHODS = ("policy", "file", "script-config", "record", "none")
 ROUTES = ("usb", "file", "qr")
@@ -84,6 +88,21 @@ class SignerMismatch:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedRehearsal:
+    """One cosigner's signatures of an unspendable transaction, which follows from vault and number alone.
+
+    They are judged again wherever they are used; an auditor with the vault file can do the same.
+    """
+
+    number: int
+    """Which rehearsal of the vault, counted from 1."""
+    unsigned_txid: str
+    signatures: tuple[tuple[bytes, bytes], ...]
+    """(public key, DER signature with its type byte) for each input in order."""
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignerRecord:
     """All that the journal says of one cosigner's device, the newest of each kind."""
 
@@ -91,6 +110,11 @@ class SignerRecord:
     registration: SignerRegistration | None = None
     check: SignerCheck | None = None
     mismatches: tuple[SignerMismatch, ...] = ()
+    rehearsals: tuple[SignedRehearsal, ...] = ()
+
+    def rehearsal(self, number: int) -> SignedRehearsal | None:
+        """Return what this cosigner signed of one rehearsal, the newest, None where nothing."""
+        return next((one for one in reversed(self.rehearsals) if one.number == number), None)
 
     @property
     def is_proven(self) -> bool:
@@ -110,6 +134,11 @@ class Signers:
     def of(self, cosigner: str) -> SignerRecord:
         """Return what is known of one cosigner's device."""
         return self.records.get(cosigner, SignerRecord())
+
+    @property
+    def newest_rehearsal(self) -> int:
+        """The highest number of a rehearsal that anybody signed, 0 where none."""
+        return max((one.number for record in self.records.values() for one in record.rehearsals), default=0)
 
 
 def apply_signer_event(signers: Signers, entry: Entry, cosigners: Collection[str]) -> Signers:
@@ -181,10 +210,35 @@ def _mismatched(record: SignerRecord, entry: Entry) -> SignerRecord:
     return replace(record, mismatches=(*record.mismatches, mismatch))
 
 
+def _rehearsed(record: SignerRecord, entry: Entry) -> SignerRecord:
+    body = fields_of(entry.body, "the body", ("cosigner", "number", "unsigned_txid", "signatures"))
+    number = integer_of(body["number"], "number")
+    if number < 1:
+        raise malformed("number is not counted from 1")
+    rehearsal = SignedRehearsal(
+        number=number,
+        unsigned_txid=hash_of(body["unsigned_txid"], "unsigned_txid"),
+        signatures=list_of(_signature, body["signatures"], "signatures"),
+        seq=entry.seq,
+    )
+    return replace(record, rehearsals=(*record.rehearsals, rehearsal))
+
+
+def _signature(value: JsonValue, what: str) -> tuple[bytes, bytes]:
+    fields = fields_of(value, what, ("public_key", "signature"))
+    return hex_of(fields["public_key"], "public_key"), hex_of(fields["signature"], "signature")
+
+
 def _choice(value: str, choices: tuple[str, ...], what: str) -> str:
     if value not in choices:
         raise malformed(f"{what} is none of {', '.join(choices)}")
     return value
 
 
-_STEPS = {DESCRIBED: _described, REGISTERED: _registered, CHECKED: _checked, MISMATCH: _mismatched}
+_STEPS = {
+    DESCRIBED: _described,
+    REGISTERED: _registered,
+    CHECKED: _checked,
+    MISMATCH: _mismatched,
+    REHEARSED: _rehearsed,
+}

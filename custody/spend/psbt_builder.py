@@ -52,9 +52,7 @@ def build_psbt(
         bare.fallback_locktime,
         tuple(_filled_input(one, vault, deriver, coins[str(one.outpoint)], previous) for one in bare.inputs),
         tuple(_filled_output(one, vault, deriver, places.get(one.script_pubkey)) for one in bare.outputs),
-        global_xpubs=tuple(
-            GlobalXpub(cosigner.key.key.to_bytes78(vault.network), cosigner.key.origin) for cosigner in vault.cosigners
-        ),
+        global_xpubs=global_xpubs(vault),
     )
     verify_draft(psbt, proposal, vault)
     return psbt
@@ -127,6 +125,43 @@ def push_script(redeem_script: bytes | None) -> bytes:
     return b"" if redeem_script is None else bytes([len(redeem_script)]) + redeem_script
 
 
+def fill_input(bare: PsbtInput, vault: Vault, script: DerivedScript, parent: Transaction) -> PsbtInput:
+    """Return the input with all that devices need: `parent` in full, the output, scripts and all n derivations."""
+    return PsbtInput(
+        outpoint=bare.outpoint,
+        stated_sequence=bare.stated_sequence,
+        non_witness_utxo=parent,
+        witness_utxo=parent.outputs[bare.outpoint.vout],
+        redeem_script=script.redeem_script,
+        witness_script=script.witness_script,
+        derivations=_derivations(vault, script),
+    )
+
+
+def fill_output(bare: PsbtOutput, vault: Vault, script: DerivedScript) -> PsbtOutput:
+    """Return the output of ours with its scripts and all n derivations, so that devices know it as change.
+
+    Raises:
+        CheckFailed: CHANGE_SCRIPT_MISMATCH, it pays another script.
+    """
+    if script.script_pubkey != bare.script_pubkey:
+        raise _refused(Code.CHANGE_SCRIPT_MISMATCH, "an output called ours is not what the vault derives")
+    return PsbtOutput(
+        value=bare.value,
+        script_pubkey=bare.script_pubkey,
+        redeem_script=script.redeem_script,
+        witness_script=script.witness_script,
+        derivations=_derivations(vault, script),
+    )
+
+
+def global_xpubs(vault: Vault) -> tuple[GlobalXpub, ...]:
+    """Return every cosigner's key with its origin, as a PSBT's global map holds them."""
+    return tuple(
+        GlobalXpub(cosigner.key.key.to_bytes78(vault.network), cosigner.key.origin) for cosigner in vault.cosigners
+    )
+
+
 def _filled_input(
     bare: PsbtInput, vault: Vault, deriver: ScriptDeriver, coin: Coin, previous: Mapping[str, Transaction]
 ) -> PsbtInput:
@@ -139,30 +174,11 @@ def _filled_input(
     found = parent.outputs[bare.outpoint.vout] if bare.outpoint.vout < len(parent.outputs) else None
     if found != wanted or coin.script_pubkey != script.script_pubkey:
         raise _refused(Code.UTXO_MISMATCH, f"{where}: value or script is not that of the coin")
-    return PsbtInput(
-        outpoint=bare.outpoint,
-        stated_sequence=bare.stated_sequence,
-        non_witness_utxo=parent,
-        witness_utxo=found,
-        redeem_script=script.redeem_script,
-        witness_script=script.witness_script,
-        derivations=_derivations(vault, script),
-    )
+    return fill_input(bare, vault, script, parent)
 
 
 def _filled_output(bare: PsbtOutput, vault: Vault, deriver: ScriptDeriver, place: Place | None) -> PsbtOutput:
-    if place is None:
-        return bare
-    script = deriver.at(*place)
-    if script.script_pubkey != bare.script_pubkey:
-        raise _refused(Code.CHANGE_SCRIPT_MISMATCH, "an output called ours is not what the vault derives")
-    return PsbtOutput(
-        value=bare.value,
-        script_pubkey=bare.script_pubkey,
-        redeem_script=script.redeem_script,
-        witness_script=script.witness_script,
-        derivations=_derivations(vault, script),
-    )
+    return bare if place is None else fill_output(bare, vault, deriver.at(*place))
 
 
 def _derivations(vault: Vault, script: DerivedScript) -> tuple[KeyDerivation, ...]:

@@ -8,6 +8,7 @@ The rules, in the order in which they are applied:
 5. Fee, times and types stay within the limits; addresses don't imitate each other.
 6. Every signature is verified; the weakest input counts.
 7. What devices will miss, and what nobody here could verify, is said.
+8. A rehearsal is one to the byte; what spends a coin that can't exist and is none is refused.
 
 Pure: no chain, no workspace, no policy, and no trust in any label. The codes stand in
 `docs/formats/psbt-review.md`.
@@ -26,6 +27,7 @@ from custody.codes import Code
 from custody.errors import Finding
 from custody.spend.lookalike import look_alikes
 from custody.spend.progress import SigningProgress, signer_set_findings
+from custody.spend.rehearsal import judge_purpose
 from custody.spend.review_claims import claim_findings
 from custody.spend.review_devices import global_xpub_findings
 from custody.spend.review_earlier import Spend, replacement_findings
@@ -38,6 +40,7 @@ from custody.spend.review_inputs import (
     prove_spent_output,
 )
 from custody.spend.review_model import (
+    Purpose,
     Review,
     ReviewContext,
     ReviewInput,
@@ -65,9 +68,11 @@ def review(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
     coins = [entry.proven for entry in spent]
     ownership = find_ownership(psbt, coins, scripts, context)
     signing, signature_findings = _verify_signatures(psbt, coins, ownership, scripts)
+    purpose, purpose_findings = judge_purpose(psbt, vault)
     answer = _describe(psbt, vault, coins, ownership, signing)
     findings = [
         *_identity_findings(psbt, answer, context),
+        *purpose_findings,
         *(finding for entry in spent for finding in entry.findings),
         *_findings_of_inputs(psbt, coins, ownership, scripts),
         *dust_input_findings(answer.inputs, context.limits),
@@ -80,9 +85,9 @@ def review(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
         *signer_set_findings(signing),
         *global_xpub_findings(psbt, vault),
         *_unknown_field_findings(psbt),
-        *_unverified(context),
+        *(_unverified(context) if purpose is Purpose.PAYMENT else ()),
     ]
-    return replace(answer, findings=in_order_of_weight(findings))
+    return replace(answer, purpose=purpose, findings=in_order_of_weight(findings))
 
 
 def _describe(

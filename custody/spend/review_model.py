@@ -92,9 +92,11 @@ class Verdict(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What the transaction is for. Until proofs and rehearsals are built, all is judged as a payment."""
+    """What the transaction is for. Until proofs are built they are judged as payments."""
 
     PAYMENT = "payment"
+    REHEARSAL = "rehearsal"
+    """Unspendable beyond doubt (`spend/rehearsal.py`); never finalized, never broadcast."""
 
 
 class OutputRole(StrEnum):

@@ -23,7 +23,7 @@ from custody.errors import CheckFailed, Finding, InvalidInput
 from custody.spend.progress import SigningProgress
 from custody.spend.review import review
 from custody.spend.review_inputs import spend_scripts
-from custody.spend.review_model import Review, ReviewContext, require_clean
+from custody.spend.review_model import Purpose, Review, ReviewContext, require_clean
 from custody.spend.review_places import VaultScripts
 from custody.vault.vault import Vault
 from custody.workflow.review_psbt import review_psbt
@@ -95,10 +95,16 @@ def finalize_file(psbt: Psbt, vault: Vault, context: ReviewContext) -> Finalized
 
     Raises:
         CheckFailed: the review refuses, an engine or libbitcoinkernel disagrees.
-        NotYet: SIGNATURES_MISSING.
+        NotYet: SIGNATURES_MISSING. InvalidInput: REHEARSAL, which is never finalized.
     """
     answer = review_psbt(psbt, vault, context)
     require_clean(answer)
+    if answer.purpose is Purpose.REHEARSAL:
+        raise InvalidInput(
+            Code.REHEARSAL,
+            "the file is a rehearsal: it spends coins that can't exist, and is never finalized or broadcast",
+            advice="Give it to `custody device check NAME --from FILE`, which judges the device by it.",
+        )
     scripts = spend_scripts(answer.inputs, VaultScripts.of(vault))
     final = finalize(psbt, scripts)
     transaction = extract(final)

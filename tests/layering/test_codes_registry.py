@@ -19,6 +19,9 @@ RESERVED = {
     "DEVICE_UNSUPPORTED": "hardware wallets over USB",
     "DEVICE_ADDRESS_MISMATCH": "hardware wallets over USB",
     "DEVICE_KEY_MISMATCH": "hardware wallets over USB",
+    "DEVICE_UNREGISTERED": "`device` commands",
+    "DEVICE_UNPROVEN": "`device` commands",
+    "DEVICE_KEY_UNCOMPARED": "`device` commands",
     "POLICY_HMAC_UNKNOWN": "hardware wallets over USB",
 }
 """Codes promised by the design, with what will use them; take a code out when it is used."""
