@@ -64,3 +64,11 @@ def test_the_wheel_brings_what_talks_to_a_database(tmp_path: Path) -> None:
     url = "postgresql://127.0.0.1:9/reserve"
     result = run("--vault", "practice", "journal", "move", url, "--json", cwd=tmp_path)
     assert (result.returncode, json.loads(result.stderr)["error"]) == (7, "DATABASE_UNAVAILABLE")
+
+
+def test_the_wheel_holds_the_device_profiles(tmp_path: Path) -> None:
+    assert CUSTODY is not None
+    python = Path(CUSTODY).parent / "python"
+    code = "from custody_hardware.device_profiles import load_profiles as p; print(sum(1 for m in p() if p()[m].limits))"
+    result = subprocess.run([python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert result.stdout.strip() == "17", result.stderr

@@ -1,0 +1,93 @@
+"""The device profiles that come with the program: one YAML file per model, read when it is asked for.
+
+A file is `custody-device/1`, explained in docs/formats/device-profile.md. Every fact is a mapping `{is: …, source: …}`,
+so that none gets in without saying where it was read.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+
+from custody.codes import Code
+from custody.documents.format_tag import require_format
+from custody.documents.strict_yaml import load
+from custody.errors import InvalidInput, JsonValue
+from custody.vault.device_profile import DeviceProfile
+from custody_hardware.device_profile_reader import read_profile
+
+PROFILE_FORMAT = "custody-device/1"
+
+MODELS = (
+    "bitbox01",
+    "bitbox02",
+    "coldcard-mk3",
+    "coldcard-mk4",
+    "coldcard-q",
+    "jade",
+    "keepkey",
+    "keystone-3",
+    "ledger",
+    "other",
+    "passport",
+    "seedsigner",
+    "simulator",
+    "specter-diy",
+    "trezor-one",
+    "trezor-safe",
+    "trezor-t",
+)
+"""Ids of the models, in alphabetical order. `other` is any device of which nothing is claimed."""
+
+
+def load_profiles() -> Mapping[str, DeviceProfile]:
+    """Return the profiles by model; each is read from its file when it is first looked up.
+
+    Raises (on look-up):
+        InvalidInput: a file is not a profile.
+        UpgradeNeeded: a file is of a newer format.
+    """
+    return _Profiles()
+
+
+def profile_text(model: str) -> str:
+    """Return a model's profile as YAML text, as a backup keeps it.
+
+    Raises:
+        InvalidInput: FILE_NOT_FOUND for an unknown model.
+    """
+    if model not in MODELS:
+        raise InvalidInput(
+            Code.FILE_NOT_FOUND, "there is no device profile of this name", advice=f"Name one of {', '.join(MODELS)}."
+        )
+    return files("custody_hardware").joinpath("devices", f"{model}.yaml").read_text(encoding="utf-8")
+
+
+def profile_from_text(text: str) -> DeviceProfile:
+    """Read a profile from YAML text.
+
+    Raises:
+        InvalidInput: it is not a profile.
+        UpgradeNeeded: it is of a newer format.
+    """
+    document: JsonValue = load(text)
+    require_format(document, PROFILE_FORMAT, "a device profile", advice="Take the file from the program itself.")
+    return read_profile(document)
+
+
+class _Profiles(Mapping[str, DeviceProfile]):
+    """Every model, read on demand: a command that needs one doesn't pay for all."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, DeviceProfile] = {}
+
+    def __getitem__(self, model: str) -> DeviceProfile:
+        if model not in MODELS:
+            raise KeyError(model)
+        if model not in self._read:
+            self._read[model] = profile_from_text(profile_text(model))
+        return self._read[model]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODELS)
+
+    def __len__(self) -> int:
+        return len(MODELS)
