@@ -8,21 +8,9 @@ from support.source_tree import ROOT, modules
 RESERVED = {
     "ADDRESS_NOT_OURS": "`address verify`",
     "PRIOR_HISTORY": "`coins accept` and `status`",
-    "DEVICE_LIBRARY_MISSING": "hardware wallets over USB",
-    "DEVICE_PERMISSION": "hardware wallets over USB",
-    "DEVICE_LOCKED": "hardware wallets over USB",
-    "DEVICE_WRONG_APP": "hardware wallets over USB",
-    "DEVICE_BUSY": "hardware wallets over USB",
-    "DEVICE_AMBIGUOUS": "hardware wallets over USB",
-    "DEVICE_TIMEOUT": "hardware wallets over USB",
-    "DEVICE_ANSWER_INVALID": "hardware wallets over USB",
-    "DEVICE_UNSUPPORTED": "hardware wallets over USB",
     "DEVICE_ADDRESS_MISMATCH": "hardware wallets over USB",
-    "DEVICE_KEY_MISMATCH": "hardware wallets over USB",
-    "DEVICE_UNREGISTERED": "`device` commands",
     "DEVICE_UNPROVEN": "`device` commands",
     "DEVICE_KEY_UNCOMPARED": "`device` commands",
-    "POLICY_HMAC_UNKNOWN": "hardware wallets over USB",
 }
 """Codes promised by the design, with what will use them; take a code out when it is used."""
 

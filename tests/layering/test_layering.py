@@ -57,7 +57,7 @@ HOMES = {
     "cryptography": ("custody.documents.sshsig", "custody.vault.bsms"),
     "psycopg": ("custody.workspace.postgres_store",),
     "tzdata": ("custody.workflow.time_zones",),
-    "hwilib": ("custody_hardware.worker",),
+    "hwilib": ("custody_hardware.hwi_worker",),
     "segno": ("custody_hardware", "custody_cli"),
     "zxingcpp": ("custody_hardware.qr_reader",),
     "PIL": ("custody_hardware.qr_reader",),
