@@ -118,6 +118,19 @@ def read_start(path: Path, length: int) -> bytes:
         return os.pread(file, length, 0)
 
 
+def read_lines(path: Path, *, max_line_bytes: int) -> Iterator[bytes]:
+    """Yield the lines of a plain file, each with its line feed (the last one as it is); one is in memory at a time.
+
+    Raises:
+        InvalidInput: as `read_file`; FILE_TOO_LARGE where a line has more than `max_line_bytes`.
+    """
+    with _opened(path) as file, os.fdopen(os.dup(file), "rb") as stream:
+        while line := stream.readline(max_line_bytes + 1):
+            if len(line) > max_line_bytes:
+                raise _too_large(f"a line of `{path}`", max_line_bytes)
+            yield line
+
+
 def read_private_file(path: Path, *, max_bytes: int) -> bytes:
     """Read a plain file that only its owner may read or write (mode 0600 or less).
 
@@ -246,12 +259,16 @@ def _read_all(file: int, path: Path, max_bytes: int) -> bytes:
         parts.append(part)
         left -= len(part)
     if left <= 0:
-        raise InvalidInput(
-            Code.FILE_TOO_LARGE,
-            f"`{path}` has more than {max_bytes} bytes",
-            advice="Check that it is the file that you mean.",
-        )
+        raise _too_large(f"`{path}`", max_bytes)
     return b"".join(parts)
+
+
+def _too_large(what: str, max_bytes: int) -> InvalidInput:
+    return InvalidInput(
+        Code.FILE_TOO_LARGE,
+        f"{what} has more than {max_bytes} bytes",
+        advice="Check that it is the file that you mean.",
+    )
 
 
 def _require_regular(found: os.stat_result, path: Path) -> None:

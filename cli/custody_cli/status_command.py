@@ -7,7 +7,7 @@ import click
 from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.workflow.office import open_office
-from custody.workflow.status import Status, next_step, status_of
+from custody.workflow.status import GOVERNANCE_UNKNOWN, Status, next_step, status_of
 from custody_cli.change_screen import change_line
 from custody_cli.coins_screen import incomplete_lines
 from custody_cli.loading import workspace_of
@@ -31,6 +31,9 @@ def status(session: Session) -> Answer:
 
 def _lines(found: Status) -> Iterator[Line]:
     yield Styled(f"Vault {found.vault_name} on {found.network}; governance: {found.governance}", Style.STRONG)
+    if found.governance == GOVERNANCE_UNKNOWN:
+        yield Styled("RESTORED WITHOUT ITS JOURNAL: no address and no draft until it is founded anew", Style.BAD)
+        yield "    `custody vault restore BACKUP DIR` brings the journal, policy, labels and freezes back."
     if found.suspended_by is not None:
         yield Styled(f"SPENDING IS SUSPENDED by {found.suspended_by}: only the quorum resumes it", Style.BAD)
     yield from incomplete_lines(found.coins.incomplete)

@@ -35,6 +35,7 @@ from custody_cli.options import NETWORK, STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
 from custody_cli.system import SystemClock, SystemNonces
+from custody_cli.vault_backup import backup, restore
 from custody_cli.vault_found import found
 from custody_cli.vault_text import compare_lines, first_addresses_json, vault_json, vault_lines
 
@@ -249,6 +250,8 @@ def export(session: Session, kind: str, output: str, vault_file_path: str | None
 
 
 vault.add_command(found)
+vault.add_command(backup)
+vault.add_command(restore)
 
 
 def _created(session: Session, new: Vault, directory: Path, notes: Sequence[Finding], *, ungoverned: bool) -> Answer:

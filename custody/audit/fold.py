@@ -17,7 +17,7 @@ from custody.audit.governance import ChangeRecord, ChangeStatus
 from custody.audit.journal import Entry
 from custody.audit.journal_fields import altered
 from custody.audit.signers import SIGNER_KINDS, apply_signer_event
-from custody.audit.state import IssuedAddress, PriorHistory, State
+from custody.audit.state import IssuedAddress, LostJournal, PriorHistory, State
 from custody.audit.state_builder import StateBuilder
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.transaction import OutPoint
@@ -39,6 +39,7 @@ from custody.spend.labels import LabelRecord
 from custody.vault.vault import Vault
 
 ADOPTED = "vault_adopted"
+RESTORED = "vault_restored"
 
 Step = Callable[[StateBuilder, Entry], None]
 
@@ -144,6 +145,16 @@ def _adopted_again(state: StateBuilder, _entry: Entry) -> None:
     raise malformed(f"a second vault is adopted after `{state.vault_id}`")
 
 
+def _restored(state: StateBuilder, entry: Entry) -> None:
+    body = fields_of(entry.body, "the body", ("source", "lost_head"))
+    lost = LostJournal(text_of(body["source"], "source"), optional_of(hash_of, body["lost_head"], "lost_head"))
+    if entry.seq != 1:
+        # Later it would only take a vault's governance away from those who have it.
+        state.governance = disregard(state.governance, entry, "only a journal's second entry can replace a lost one")
+        return
+    state.lost_journal = lost
+
+
 def _issued(state: StateBuilder, entry: Entry) -> None:
     body = fields_of(entry.body, "the body", ("branch", "index", "address", "label"))
     issued = IssuedAddress(
@@ -213,6 +224,7 @@ def _prior_of(value: JsonValue, what: str) -> PriorHistory:
 
 _STEPS: dict[str, Step] = {
     ADOPTED: _adopted_again,
+    RESTORED: _restored,
     "address_issued": _issued,
     "label_set": _labelled,
     "coins_frozen": _frozen,

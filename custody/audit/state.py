@@ -171,6 +171,16 @@ class PriorHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class LostJournal:
+    """That this vault was brought back without its journal: who governs it, and what was done, is not known here."""
+
+    source: str
+    """What it was brought back from, by its format."""
+    head: str | None
+    """Newest entry's hash of the journal that is missing, where somebody kept it."""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The fold of all entries so far."""
 
@@ -178,6 +188,8 @@ class State:
     vault_id: str
     network: Network
     ungoverned: bool
+    lost_journal: LostJournal | None = None
+    """Set where the vault was restored without its journal."""
     issued: tuple[IssuedAddress, ...] = ()
     labels: Mapping[tuple[str, str], LabelRecord] = field(default_factory=dict)
     """By BIP 329 type and ref."""
@@ -209,3 +221,8 @@ class State:
     """Highest index handed out, drafted or seen, on the receive and on the change branch; -1 before the first."""
     head_seq: int = 0
     """Position of the newest entry folded."""
+
+    @property
+    def is_governance_unknown(self) -> bool:
+        """Whether the vault was restored without its journal and nobody has founded it since."""
+        return self.lost_journal is not None and not self.governance.is_founded

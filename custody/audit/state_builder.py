@@ -11,6 +11,7 @@ from custody.audit.governance import GovernanceState
 from custody.audit.signers import Signers
 from custody.audit.state import (
     IssuedAddress,
+    LostJournal,
     PriorHistory,
     ProposalRecord,
     SeenTip,
@@ -32,6 +33,7 @@ class StateBuilder:
     vault_id: str
     network: Network
     ungoverned: bool
+    lost_journal: LostJournal | None = None
     issued: dict[int, IssuedAddress] = field(default_factory=dict)
     """By index."""
     labels: dict[tuple[str, str], LabelRecord] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class StateBuilder:
             vault_id=state.vault_id,
             network=state.network,
             ungoverned=state.ungoverned,
+            lost_journal=state.lost_journal,
             issued={one.index: one for one in state.issued},
             labels=dict(state.labels),
             frozen=set(state.frozen),
@@ -113,6 +116,7 @@ class StateBuilder:
             vault_id=self.vault_id,
             network=self.network,
             ungoverned=self.ungoverned,
+            lost_journal=self.lost_journal,
             issued=tuple(self.issued.values()),
             labels=dict(self.labels),
             frozen=frozenset(self.frozen),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from custody.audit.fold import fold
 from custody.audit.fold_governance import CHECKPOINT
 from custody.audit.governance import GovernanceState
-from custody.audit.journal import Entry
+from custody.audit.journal import GENESIS_PREV, Entry
 from custody.codes import Code
 from custody.documents.canonical_json import canonical, parse_json
 from custody.documents.format_tag import require_format
@@ -192,6 +192,12 @@ class Hashes:
     def __len__(self) -> int:
         """Return how many entries there are."""
         return len(self.packed) // 32
+
+    def holds(self, entry_hash: str) -> bool:
+        """Tell whether an entry has this hash; 64 zeros come before every journal."""
+        wanted = bytes.fromhex(entry_hash)
+        places = range(0, len(self.packed), 32)
+        return entry_hash == GENESIS_PREV or any(self.packed[at : at + 32] == wanted for at in places)
 
     def of_head(self, length: int) -> str | None:
         """Return the hash of the newest of the first `length` entries, None where there are fewer."""

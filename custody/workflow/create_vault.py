@@ -4,6 +4,7 @@ Both `vault create` and `vault import` end here. The folder appears whole or not
 a kill never leaves a vault file without the journal that adopted it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from custody import atomic
@@ -34,18 +35,37 @@ def create_vault(
         Conflict: VAULT_EXISTS.
     """
     findings = require_sound(vault)
-    entry = _adoption(vault, ungoverned=ungoverned, actor=actor, clock=clock, ids=ids)
-    with fresh_folder(directory, unique=ids.nonce()) as folder:
-        workspace = Workspace(folder)
-        workspace.make_folders()
-        journal = SqliteJournal.create(workspace.journal_db, entry.journal_id)
-        journal.append([entry], expected_head=None)
-        atomic.create_file(workspace.vault_yaml, vault_file.write(vault).encode())
-        _require_readable(workspace.vault_yaml, vault)
+    entry = adoption(vault, ungoverned=ungoverned, actor=actor, clock=clock, ids=ids)
+    write_workspace(vault, [entry], directory, unique=ids.nonce())
     return findings
 
 
-def _adoption(vault: Vault, *, ungoverned: bool, actor: str | None, clock: Clock, ids: NonceSource) -> Entry:
+def write_workspace(vault: Vault, entries: Sequence[Entry], directory: Path, *, unique: str) -> None:
+    """Write a workspace whose journal holds `entries`, whole or not at all.
+
+    Raises:
+        Conflict: VAULT_EXISTS. InvalidInput: the parent folder is missing.
+    """
+    with fresh_folder(directory, unique=unique) as folder:
+        workspace = Workspace(folder)
+        workspace.make_folders()
+        journal = SqliteJournal.create(workspace.journal_db, entries[0].journal_id)
+        journal.append(entries, expected_head=None)
+        write_vault_file(workspace, vault)
+
+
+def write_vault_file(workspace: Workspace, vault: Vault) -> None:
+    """Write a workspace's vault file, and read it back.
+
+    Raises:
+        Conflict: FILE_EXISTS. Altered: WORKSPACE_ALTERED, it does not read back.
+    """
+    atomic.create_file(workspace.vault_yaml, vault_file.write(vault).encode())
+    _require_readable(workspace.vault_yaml, vault)
+
+
+def adoption(vault: Vault, *, ungoverned: bool, actor: str | None, clock: Clock, ids: NonceSource) -> Entry:
+    """Return the first entry of a new journal: it adopts the vault."""
     return Entry.make(
         journal_id=ids.nonce(),
         seq=0,

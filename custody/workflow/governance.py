@@ -20,9 +20,21 @@ TIME_TOLERANCE_S = 7_200
 def require_governed_or_waived(state: State, network: Network) -> None:
     """Refuse on main until a policy is adopted, unless the adoption says `--ungoverned`.
 
+    A vault that was restored without its journal is refused on every network: its policy may say no, and its next
+    index may have been handed out. So a drill on a test network shows what the real day brings.
+
     Raises:
-        PolicyDenied: NO_POLICY_ADOPTED.
+        PolicyDenied: NO_POLICY_ADOPTED, GOVERNANCE_UNKNOWN.
     """
+    lost = state.lost_journal
+    if lost is not None and state.is_governance_unknown:
+        raise PolicyDenied(
+            Code.GOVERNANCE_UNKNOWN,
+            "the vault was restored without its journal: governance is `unknown`, and so is what was handed out before",
+            advice="Restore a backup with the journal into another folder; if there is none, found the vault anew with "
+            "`custody vault found`.",
+            details={} if lost.head is None else {"lost_head": lost.head},
+        )
     if network.is_main and not state.ungoverned and not state.governance.is_founded:
         raise PolicyDenied(
             Code.NO_POLICY_ADOPTED,

@@ -20,6 +20,9 @@ _SHOWN = LIVE | {ProposalState.BROADCAST, ProposalState.MINED, ProposalState.STI
 
 _UNDER_WAY = (ChangeStatus.PENDING, ChangeStatus.WAITING)
 
+GOVERNANCE_UNKNOWN = "unknown"
+"""What governs a vault that was restored without its journal."""
+
 _BLOCK_S = 600
 _MEDIAN_LAG = 6
 
@@ -128,6 +131,8 @@ def status_of(office: Office, clock: Clock) -> Status:
 def governance_words(state: State) -> str:
     """Return what governs the vault, in a few words."""
     policy = state.governance.policy
+    if state.is_governance_unknown:
+        return GOVERNANCE_UNKNOWN
     if policy is None:
         return "none, ungoverned" if state.ungoverned else "none"
     return f"policy {policy.name} version {policy.version}, {len(state.governance.officers)} officers"

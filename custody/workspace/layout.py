@@ -3,6 +3,7 @@
     vault.yaml      the vault document, also the signer's trust root
     custody.yaml    this office's settings
     journal.db      the journal, unless custody.yaml names a database
+    device-profiles.jsonl  what a restored backup knew of the signers' devices
     chain/          rebuildable: coins at a block hash, the embedded chain
     outbox/ inbox/  what goes to signers and what comes back
 
@@ -50,6 +51,11 @@ class Workspace:
     def move_note(self) -> Path:
         """Says that a move of the journal is under way."""
         return self.folder / "journal-move.yaml"
+
+    @property
+    def device_profiles(self) -> Path:
+        """The profiles of the signers' devices that a restored backup brought along."""
+        return self.folder / "device-profiles.jsonl"
 
     @property
     def chain_dir(self) -> Path:

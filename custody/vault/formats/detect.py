@@ -91,6 +91,7 @@ _KNOWN_STRANGERS = (
     (b"SQLite format 3\0", "a Bitcoin Core wallet database", "Load it with `restorewallet` and give `listdescriptors`"),
     (b"H:2,", "a Sparrow wallet database", "In Sparrow, export the wallet as an output descriptor and give that"),
     (b"U1BSVzE", "an encrypted Sparrow wallet", "In Sparrow, export the wallet as an output descriptor and give that"),
+    (b'{"format":"custody-backup/', "a backup of a vault", "Bring it back with `custody vault restore FILE DIR`"),
     (b"QklFMQ", "an encrypted Electrum wallet", "In Electrum, save a watch-only copy without a password and give that"),
 )
 
