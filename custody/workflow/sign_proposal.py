@@ -15,17 +15,18 @@ from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.psbt_roles import take_signatures
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code
-from custody.errors import CheckFailed, Conflict, DeviceUnavailable, Finding, JsonValue
+from custody.errors import Conflict, DeviceUnavailable, Finding, InvalidInput, JsonValue, NotYet
 from custody.policy.decision import Gate, require_allowed
 from custody.ports import SigningDevice
-from custody.spend.psbt_builder import stripped_txid
 from custody.spend.review_inputs import spend_scripts
 from custody.spend.review_model import Review, ReviewLimits, require_clean
 from custody.spend.review_places import VaultScripts
+from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.acknowledge import require_acknowledged
 from custody.workflow.decide import decision_on
 from custody.workflow.draft_proposal import left_event
+from custody.workflow.match_returned import match_returned
 from custody.workflow.office import Desk, Event
 from custody.workflow.proposal_access import (
     collected_psbt,
@@ -36,6 +37,16 @@ from custody.workflow.proposal_access import (
 )
 
 _CLOSED = ON_CHAIN | {ProposalState.VOID, ProposalState.REPLACED}
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A proposal that leaves to be signed by one cosigner's device."""
+
+    proposal_id: str
+    cosigner: Cosigner
+    psbt: bytes
+    """Version 0, with all signatures so far: the bytes that were reviewed, and what the device gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +67,76 @@ def sign_with_device(
     given_acks: Sequence[str],
     limits: ReviewLimits,
 ) -> Added:
-    """Let a device sign, verify what it returns, and record the signatures.
+    """Let a device sign while the desk is held, verify what it returns, and record the signatures.
+
+    For devices that answer at once; one with a person before its screen is asked between `hand_over` and
+    `take_back`, without the lock.
+
+    Raises: as `hand_over` and `take_back`, and what the device raises.
+    """
+    handed = hand_over(desk, named, _cosigner_of(desk.vault, device), given_acks=given_acks, limits=limits)
+    return take_back(desk, handed, device.sign(handed.psbt), device_name=device.name)
+
+
+def hand_over(
+    desk: Desk,
+    named: str | None,
+    cosigner: Cosigner,
+    *,
+    given_acks: Sequence[str],
+    limits: ReviewLimits,
+    of_device: Sequence[Finding] = (),
+) -> HandedOver:
+    """Judge a proposal anew, record that it leaves, and return the very bytes that were judged.
+
+    `of_device` are findings about the device itself; its warnings are acknowledged like those of the review.
 
     Raises:
-        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED. NotYet: ACK_MISSING, APPROVALS_MISSING.
+        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED, COIN_RESERVED. NotYet: ACK_MISSING, APPROVALS_MISSING.
         PolicyDenied: POLICY_DENIED. CheckFailed: the review refuses.
-        DeviceUnavailable: DEVICE_REFUSED, DEVICE_NO_SIGNATURE.
     """
     record = find_proposal(desk.state, named)
-    _require_cosigner(desk.vault, device)
     require_live(desk.state, record)
     require_sole_holder(desk.state, record)
     require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
     reviewed = collected_psbt(record)
     checked = require_reviewed(desk.state, desk.vault, record, limits)
-    items = require_acknowledged(checked.findings, given_acks, record.acknowledged)
+    items = require_acknowledged([*checked.findings, *of_device], given_acks, record.acknowledged)
     events = acknowledged_events(record, "sign", items)
     if not record.has_left:
         events.append(left_event(record.proposal_id, "sign"))
     desk.record(events)
-    returned = Psbt.parse(device.sign(reviewed.serialize()))
-    added = _add(desk, desk.state.proposals[record.proposal_id], returned, f"device {device.name}")
-    if not _has_signed(desk, added.record, device):
-        raise DeviceUnavailable(
-            Code.DEVICE_NO_SIGNATURE,
-            f"the device `{device.name}` returned no valid signature by its own key on every input",
-            advice="Check that it is the right device and holds this vault's key, then sign again.",
-        )
-    return added
+    return HandedOver(record.proposal_id, cosigner, reviewed.serialize())
+
+
+def take_back(desk: Desk, handed: HandedOver, returned: bytes, *, device_name: str) -> Added:
+    """Judge what a device returned, demand its cosigner's signature on every input, and record those alone.
+
+    Everything is judged again: other commands may have written meanwhile. Nothing is written unless all of it holds.
+
+    Raises:
+        DeviceUnavailable: DEVICE_ANSWER_INVALID, DEVICE_NO_SIGNATURE.
+        CheckFailed: DIFFERENT_TRANSACTION, COMBINE_NON_SIGNATURE_CHANGE, or an invalid signature's code.
+        NotYet: APPROVALS_MISSING. PolicyDenied: POLICY_DENIED. Conflict: PROPOSAL_STATE.
+    """
+    psbt = _read_answer(returned, device_name)
+    record = desk.state.proposals[handed.proposal_id]
+    if psbt.unsigned_txid != record.proposal.unsigned_txid:
+        match_returned(desk.state, psbt, expected=record)
+    _require_open(desk.state, record)
+    require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
+    try:
+        merged, notes, answer = _merge(desk, record, psbt)
+    except NotYet as nothing:
+        raise _no_signature(handed.cosigner, device_name) from nothing
+    keys = _keys_of(desk.vault, handed.cosigner, answer)
+    by_device = [
+        {one.public_key for one in psbt_input.partial_signatures} & {key}
+        for psbt_input, key in zip(merged.inputs, keys, strict=True)
+    ]
+    if not all(by_device):
+        raise _no_signature(handed.cosigner, device_name)
+    return _record(desk, record, merged, notes, source=f"device {device_name}", only=frozenset(keys))
 
 
 def add_returned(desk: Desk, returned: Psbt | Transaction, *, source: str) -> Added:
@@ -98,36 +151,10 @@ def add_returned(desk: Desk, returned: Psbt | Transaction, *, source: str) -> Ad
         NotYet: NO_SIGNATURES. Conflict: PROPOSAL_STATE.
     """
     record = match_returned(desk.state, returned)
-    now = state_of(desk.state, record)
-    if now in _CLOSED:
-        raise Conflict(
-            Code.PROPOSAL_STATE,
-            f"proposal `{record.proposal_id[:16]}` is {now}: it needs no signature",
-            advice="Look at `custody status`; keep the file if you don't know where it came from.",
-        )
+    _require_open(desk.state, record)
     require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
-    return _add(desk, record, returned, source)
-
-
-def match_returned(state: State, returned: Psbt | Transaction) -> ProposalRecord:
-    """Return the proposal that a returned file is about, by its whole unsigned transaction.
-
-    Raises:
-        CheckFailed: DIFFERENT_TRANSACTION, with what differs from the proposal that shares a coin.
-    """
-    unsigned = returned.unsigned_transaction() if isinstance(returned, Psbt) else returned
-    txid = stripped_txid(unsigned)
-    for record in state.proposals.values():
-        if record.proposal.unsigned_txid == txid:
-            return record
-    differences = _differences(state, unsigned)
-    raise CheckFailed(
-        Code.DIFFERENT_TRANSACTION,
-        f"the file is about transaction `{txid}`, which is no proposal of this vault"
-        + (f": {differences[0]}" if differences else ""),
-        advice="Do not use it: find out how another payment came into its place.",
-        details={"unsigned_txid": txid, "differences": [*differences]},
-    )
+    merged, notes, _answer = _merge(desk, record, returned)
+    return _record(desk, record, merged, notes, source=source)
 
 
 def require_reviewed(state: State, vault: Vault, record: ProposalRecord, limits: ReviewLimits) -> Review:
@@ -148,62 +175,80 @@ def acknowledged_events(record: ProposalRecord, step: str, items: Sequence[str])
     return [("warnings_acknowledged", {"proposal_id": record.proposal_id, "step": step, "items": [*items]})]
 
 
-def _add(desk: Desk, record: ProposalRecord, returned: Psbt | Transaction, source: str) -> Added:
-    master = collected_psbt(record)
+def _require_open(state: State, record: ProposalRecord) -> None:
+    now = state_of(state, record)
+    if now in _CLOSED:
+        raise Conflict(
+            Code.PROPOSAL_STATE,
+            f"proposal `{record.proposal_id[:16]}` is {now}: it needs no signature",
+            advice="Look at `custody status`; keep the file if you don't know where it came from.",
+        )
+
+
+def _merge(
+    desk: Desk, record: ProposalRecord, returned: Psbt | Transaction
+) -> tuple[Psbt, tuple[Finding, ...], Review]:
     answer = review_proposal(desk.state, desk.vault, record, ReviewLimits())
     scripts = spend_scripts(answer.inputs, VaultScripts.of(desk.vault))
-    merged, notes = take_signatures(master, returned, scripts)
+    merged, notes = take_signatures(collected_psbt(record), returned, scripts)
+    return merged, notes, answer
+
+
+def _record(
+    desk: Desk,
+    record: ProposalRecord,
+    merged: Psbt,
+    notes: tuple[Finding, ...],
+    *,
+    source: str,
+    only: frozenset[bytes] | None = None,
+) -> Added:
+    """Record the signatures that are new, of all keys or `only` of these."""
     known = {(one.input_index, one.public_key) for one in record.signatures}
     fresh: list[JsonValue] = [
         {"input": number, "public_key": one.public_key.hex(), "signature": one.signature.hex()}
         for number, psbt_input in enumerate(merged.inputs)
         for one in psbt_input.partial_signatures
-        if (number, one.public_key) not in known
+        if (number, one.public_key) not in known and (only is None or one.public_key in only)
     ]
     if fresh:
         desk.record([("signatures_added", {"proposal_id": record.proposal_id, "source": source, "signatures": fresh})])
     return Added(desk.state.proposals[record.proposal_id], len(fresh), notes)
 
 
-def _require_cosigner(vault: Vault, device: SigningDevice) -> None:
-    if all(one.key.origin.fingerprint != device.fingerprint for one in vault.cosigners):
+def _cosigner_of(vault: Vault, device: SigningDevice) -> Cosigner:
+    found = [one for one in vault.cosigners if one.fingerprint == device.fingerprint]
+    if not found:
         raise DeviceUnavailable(
             Code.DEVICE_NO_SIGNATURE,
             f"the device `{device.name}` has fingerprint {device.fingerprint.hex()}, which no cosigner has",
             advice="Connect a device that holds one of this vault's keys.",
         )
+    return found[0]
 
 
-def _has_signed(desk: Desk, record: ProposalRecord, device: SigningDevice) -> bool:
-    names = {one.name for one in desk.vault.cosigners if one.key.origin.fingerprint == device.fingerprint}
-    signing = review_proposal(desk.state, desk.vault, record, ReviewLimits()).signing
-    return bool(names & set(signing.signed))
+def _keys_of(vault: Vault, cosigner: Cosigner, answer: Review) -> list[bytes]:
+    """Return the cosigner's public key in each input; every input of a reviewed proposal is ours."""
+    position = vault.cosigners.index(cosigner)
+    places = [one.place for one in answer.inputs if one.place is not None]
+    return [vault.deriver.at(place.branch, place.index).key_by_cosigner[position] for place in places]
 
 
-def _differences(state: State, unsigned: Transaction) -> list[str]:
-    """Say in words how a transaction differs from the newest proposal that shares a coin with it."""
-    spent = {one.outpoint for one in unsigned.inputs}
-    rivals = [one for one in state.proposals.values() if spent & set(one.proposal.inputs)]
-    if not rivals:
-        return []
-    wanted = rivals[-1].proposal.unsigned_transaction
-    words: list[str] = []
-    for name, got, expected in (
-        ("version", unsigned.version, wanted.version),
-        ("locktime", unsigned.locktime, wanted.locktime),
-        ("number of inputs", len(unsigned.inputs), len(wanted.inputs)),
-        ("number of outputs", len(unsigned.outputs), len(wanted.outputs)),
-    ):
-        if got != expected:
-            words.append(f"{name} is {got}, the proposal has {expected}")
-    for number, (mine, theirs) in enumerate(zip(wanted.inputs, unsigned.inputs, strict=False)):
-        if mine.outpoint != theirs.outpoint:
-            words.append(f"input {number} spends {theirs.outpoint}, the proposal {mine.outpoint}")
-        elif mine.sequence != theirs.sequence:
-            words.append(f"input {number} has sequence {theirs.sequence:#x}, the proposal {mine.sequence:#x}")
-    for number, (ours, other) in enumerate(zip(wanted.outputs, unsigned.outputs, strict=False)):
-        if ours.value != other.value:
-            words.append(f"output {number} pays {other.value} sat, the proposal {ours.value} sat")
-        if ours.script_pubkey != other.script_pubkey:
-            words.append(f"output {number} pays another script than the proposal")
-    return words
+def _read_answer(returned: bytes, device_name: str) -> Psbt:
+    try:
+        return Psbt.parse(returned)
+    except InvalidInput as unreadable:
+        raise DeviceUnavailable(
+            Code.DEVICE_ANSWER_INVALID,
+            f"what the device `{device_name}` returned is no valid PSBT: {unreadable.message}",
+            advice="Nothing was recorded. Try again; if it happens again, sign by file or QR code.",
+        ) from unreadable
+
+
+def _no_signature(cosigner: Cosigner, device_name: str) -> DeviceUnavailable:
+    return DeviceUnavailable(
+        Code.DEVICE_NO_SIGNATURE,
+        f"the device `{device_name}` returned no valid signature by the key of `{cosigner.name}` on every input",
+        advice="Nothing was recorded. Check that it is the right device and that the vault is registered on it, "
+        "then sign again.",
+    )
