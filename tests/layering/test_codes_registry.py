@@ -8,7 +8,6 @@ from support.source_tree import ROOT, modules
 RESERVED = {
     "ADDRESS_NOT_OURS": "`address verify`",
     "PRIOR_HISTORY": "`coins accept` and `status`",
-    "DEVICE_UNREGISTERED": "`device` commands",
     "DEVICE_UNPROVEN": "`device` commands",
     "DEVICE_KEY_UNCOMPARED": "`device` commands",
 }
