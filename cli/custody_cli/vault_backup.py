@@ -1,6 +1,6 @@
 """`custody vault backup` and `custody vault restore`: one file with all that is public, and a workspace from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -18,12 +18,14 @@ from custody.workflow.checkpoint import MAX_BYTES, SignedHead
 from custody.workflow.restore_vault import Expected, Restored, is_backup, restore_backup, restore_description
 from custody.workflow.restored_facts import RestoredFacts, facts_of
 from custody.workflow.status import GOVERNANCE_UNKNOWN
+from custody_cli.device_memory import SignerMenu, menus_of, profile_source
 from custody_cli.loading import MAX_WALLET_BYTES, workspace_of
 from custody_cli.options import NETWORK, STDIO, CustodyCommand, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
 from custody_cli.system import SystemClock, SystemNonces
 from custody_cli.vault_text import compare_lines, first_addresses_json
+from custody_hardware.device_profiles import load_profiles
 
 _CHECK_FAILED = 3
 
@@ -42,7 +44,8 @@ def backup(session: Session, file: Path) -> Answer:
     It holds no key and no secret, but whoever reads it sees every address, amount and label. This office's settings
     (custody.yaml) are not in it. Write down the head and the digest that are printed, away from the file.
     """
-    made = backup_vault(workspace_of(session), file, {})
+    workspace = workspace_of(session)
+    made = backup_vault(workspace, file, profile_source(workspace))
     return Answer(_backup_json(made, file), lambda: _backup_lines(made, file))
 
 
@@ -168,10 +171,12 @@ def _backup_lines(made: Backup, file: Path) -> Iterator[Line]:
 
 def _restored_answer(restored: Restored, directory: Path) -> Answer:
     facts = facts_of(restored.state)
+    menus = tuple(menus_of(restored.state.signers, load_profiles(restored.profiles)))
     manifest = restored.manifest
     json: dict[str, JsonValue] = {
         **_vault_json(restored.vault, directory),
         **facts.to_json(),
+        "devices": [menu.to_json() for menu in menus],
         "journal_id": manifest.journal_id,
         "entries": manifest.entries,
         "head": manifest.head,
@@ -185,6 +190,7 @@ def _restored_answer(restored: Restored, directory: Path) -> Answer:
         yield f"head       {manifest.head}"
         yield f"journal    {manifest.entries} entries, the newest of {manifest.time}, id {manifest.journal_id}"
         yield from _fact_lines(facts)
+        yield from _device_lines(menus)
         yield from finding_lines(restored.findings)
         yield from compare_lines(restored.vault)
         yield from _next_lines(directory)
@@ -209,6 +215,12 @@ def _fact_lines(facts: RestoredFacts) -> Iterator[Line]:
     yield f"labels     {facts.labels}; frozen coins {len(facts.frozen)}; allowlist {len(facts.allowlist)}"
     yield f"addresses  {facts.issued} handed out; proposals {facts.proposals}, {facts.spendable} may still be sent"
     yield f"devices    {facts.described} described, {facts.registered} registered, {facts.tokens} with a token"
+
+
+def _device_lines(menus: Iterable[SignerMenu]) -> Iterator[Line]:
+    for menu in menus:
+        model = menu.device if menu.is_known else f"{menu.device} (a model that this version does not know)"
+        yield f"  {menu.cosigner}: {model}, QR codes: {' or '.join(menu.dialects) or 'none'}"
 
 
 def _next_lines(directory: Path) -> Iterator[Line]:

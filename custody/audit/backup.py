@@ -9,7 +9,7 @@ journal: whoever restores derives all of it again and demands that it is equal. 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from custody.audit.journal_fields import ALTERED_ADVICE
@@ -31,6 +31,10 @@ MAX_PROFILES = 100
 VAULT, PROFILES, SIGNERS, LABELS, JOURNAL = "vault", "profiles", "signers", "labels", "journal"
 SECTIONS = (VAULT, PROFILES, SIGNERS, LABELS, JOURNAL)
 """In the order in which they stand in the file."""
+
+
+ProfileSource = Callable[[str], JsonValue]
+"""Takes the id of a device, returns its profile as a document, None where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +191,10 @@ def device_ids(signers: Signers) -> tuple[str, ...]:
     return tuple(sorted(set(named)))
 
 
-def profile_lines(named: Iterable[str], profiles: Mapping[str, JsonValue]) -> list[bytes]:
-    """Return the profiles of the devices that the journal names, one line each."""
-    return [canonical({"id": one, "profile": profiles[one]}) + b"\n" for one in named if one in profiles]
+def profile_lines(named: Iterable[str], profile_of: ProfileSource) -> list[bytes]:
+    """Return the profiles of the devices that the journal names, one line each; what is unknown is left out."""
+    found = ((one, profile_of(one)) for one in named)
+    return [canonical({"id": one, "profile": profile}) + b"\n" for one, profile in found if profile is not None]
 
 
 def profiles_of(lines: Iterable[bytes]) -> dict[str, JsonValue]:

@@ -18,11 +18,13 @@ from custody.audit.backup import (
     SIGNERS,
     VAULT,
     Manifest,
+    ProfileSource,
     SectionCount,
     backup_altered,
     device_ids,
     placed,
     profile_lines,
+    profiles_of,
     signer_lines,
 )
 from custody.audit.fold import fold
@@ -30,16 +32,12 @@ from custody.audit.journal import Entry
 from custody.audit.state import State
 from custody.documents.canonical_json import canonical
 from custody.documents.secret_gate import scan_bytes
-from custody.errors import JsonValue
 from custody.ports import JournalStore
 from custody.vault.vault import Vault
 from custody.workflow.label_coins import export_labels
 from custody.workflow.open_vault import require_adopted_file
 from custody.workspace.journal_store import open_journal
 from custody.workspace.layout import Workspace
-
-ProfileDocuments = Mapping[str, JsonValue]
-"""Device profiles by id, as their documents."""
 
 MAX_LINE_BYTES = 65_000_000
 """A journal entry's limit and its hash."""
@@ -58,7 +56,7 @@ class Backup:
     """Devices that the journal names and this version has no profile of."""
 
 
-def backup_vault(workspace: Workspace, path: Path, profiles: ProfileDocuments) -> Backup:
+def backup_vault(workspace: Workspace, path: Path, profile_of: ProfileSource) -> Backup:
     """Write a backup of the workspace's vault into the new file `path`.
 
     Raises:
@@ -73,9 +71,10 @@ def backup_vault(workspace: Workspace, path: Path, profiles: ProfileDocuments) -
     vault = Vault.from_document(dict(state.vault_document))
     require_adopted_file(workspace, vault)
     named = device_ids(state.signers)
+    profiles = profile_lines(named, profile_of)
     before = {
         VAULT: [canonical(vault.to_document()) + b"\n"],
-        PROFILES: profile_lines(named, profiles),
+        PROFILES: profiles,
         SIGNERS: signer_lines(state.signers),
         LABELS: label_lines(state),
     }
@@ -88,7 +87,7 @@ def backup_vault(workspace: Workspace, path: Path, profiles: ProfileDocuments) -
     pieces = _pieces(manifest, [line for lines in before.values() for line in lines], journal)
     atomic.create_file_from(path, _counted(pieces, whole))
     _require_same_file(path, whole.sha256)
-    unknown = tuple(one for one in named if one not in profiles)
+    unknown = tuple(one for one in named if one not in profiles_of(profiles))
     return Backup(manifest, whole.sha256, state, vault, unknown)
 
 

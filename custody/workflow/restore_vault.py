@@ -10,7 +10,7 @@ histories afterwards is a head, a checkpoint or a pin that was kept elsewhere (J
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -62,6 +62,7 @@ from custody.workflow.clock import rfc3339
 from custody.workflow.create_vault import adoption, write_vault_file, write_workspace
 from custody.workflow.verify_journal import Kept
 from custody.workspace.fresh_folder import fresh_folder
+from custody.workspace.kept_profiles import keep_profiles
 from custody.workspace.layout import Workspace
 from custody.workspace.sqlite_store import SqliteJournal
 
@@ -99,6 +100,8 @@ class Restored:
     state: State
     findings: tuple[Finding, ...]
     """Warnings and notes: nothing of the backup was refused."""
+    profiles: Mapping[str, JsonValue]
+    """Documents of the devices' profiles that the backup brought along, by model."""
 
 
 def is_backup(start: bytes) -> bool:
@@ -132,7 +135,7 @@ def restore_backup(path: Path, directory: Path, expected: Expected, *, unique: s
         lines.require_end()
         vault = Vault.from_document(dict(state.vault_document))
         # What was skipped above had the digests of line 1; here they must be those of what the journal says.
-        kept = profile_lines(device_ids(state.signers), profiles)
+        kept = profile_lines(device_ids(state.signers), profiles.get)
         derived = {
             VAULT: SectionCount.of([canonical(vault.to_document()) + b"\n"]),
             PROFILES: SectionCount.of(kept),
@@ -142,11 +145,10 @@ def restore_backup(path: Path, directory: Path, expected: Expected, *, unique: s
         }
         _require_derived(manifest, manifest_of(vault, intake.head, derived))
         findings = [*_against_kept(intake.hashes, state.governance, expected), *inspect_vault(vault)]
-        if kept:
-            atomic.create_file_from(workspace.device_profiles, kept)
+        keep_profiles(workspace, kept)
         write_vault_file(workspace, vault)
         _require_whole(journal, manifest)
-    return Restored(manifest, vault, state, (_copied(), *findings))
+    return Restored(manifest, vault, state, (_copied(), *findings), profiles)
 
 
 def restore_description(

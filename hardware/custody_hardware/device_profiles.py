@@ -5,6 +5,7 @@ so that none gets in without saying where it was read.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.resources import files
 
 from custody.codes import Code
@@ -38,18 +39,30 @@ MODELS = (
 """Ids of the models, in alphabetical order. `other` is any device of which nothing is claimed."""
 
 
-def load_profiles() -> Mapping[str, DeviceProfile]:
+def load_profiles(kept: Mapping[str, JsonValue] | None = None) -> Mapping[str, DeviceProfile]:
     """Return the profiles by model; each is read from its file when it is first looked up.
+
+    `kept` are documents that a restored backup brought along (`custody.workspace.kept_profiles`): of them only models
+    that this version does not know are taken, where they can be read, so that none of them changes what is known here.
 
     Raises (on look-up):
         InvalidInput: a file is not a profile.
         UpgradeNeeded: a file is of a newer format.
     """
-    return _Profiles()
+    return _Profiles(_readable({} if kept is None else kept))
+
+
+def profile_document(model: str) -> JsonValue:
+    """Return a model's profile as a document, as a backup keeps it; None for a model that this version does not know.
+
+    Raises:
+        InvalidInput: the file is not YAML of the strict kind.
+    """
+    return load(profile_text(model)) if model in MODELS else None
 
 
 def profile_text(model: str) -> str:
-    """Return a model's profile as YAML text, as a backup keeps it.
+    """Return a model's profile as YAML text.
 
     Raises:
         InvalidInput: FILE_NOT_FOUND for an unknown model.
@@ -68,7 +81,11 @@ def profile_from_text(text: str) -> DeviceProfile:
         InvalidInput: it is not a profile.
         UpgradeNeeded: it is of a newer format.
     """
-    document: JsonValue = load(text)
+    return profile_from_document(load(text))
+
+
+def profile_from_document(document: JsonValue) -> DeviceProfile:
+    """Read a profile; raises as `profile_from_text`."""
     require_format(document, PROFILE_FORMAT, "a device profile", advice="Take the file from the program itself.")
     return read_profile(document)
 
@@ -76,18 +93,32 @@ def profile_from_text(text: str) -> DeviceProfile:
 class _Profiles(Mapping[str, DeviceProfile]):
     """Every model, read on demand: a command that needs one doesn't pay for all."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Mapping[str, DeviceProfile]) -> None:
         self._read: dict[str, DeviceProfile] = {}
+        self._kept = kept
 
     def __getitem__(self, model: str) -> DeviceProfile:
         if model not in MODELS:
-            raise KeyError(model)
+            return self._kept[model]
         if model not in self._read:
             self._read[model] = profile_from_text(profile_text(model))
         return self._read[model]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(MODELS)
+        return iter((*MODELS, *self._kept))
 
     def __len__(self) -> int:
-        return len(MODELS)
+        return len(MODELS) + len(self._kept)
+
+
+def _readable(kept: Mapping[str, JsonValue]) -> dict[str, DeviceProfile]:
+    """Return the profiles of models unknown here that this version can read."""
+    found: dict[str, DeviceProfile] = {}
+    for model, document in kept.items():
+        if model in MODELS:
+            continue
+        with suppress(InvalidInput):
+            profile = profile_from_document(document)
+            if profile.model == model:
+                found[model] = profile
+    return found

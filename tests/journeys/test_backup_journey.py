@@ -102,6 +102,9 @@ def test_what_a_restore_says_is_what_was_there(office: GovernedOffice, backup: P
     assert answer["allowlist"] == ["exchange"]
     assert (answer["labels"], len(answer["frozen"]), answer["addresses_issued"]) == (7, 1, 6)
     assert (answer["proposals"], answer["proposals_that_may_be_sent"]) == (2, 2)
+    menus = {one["cosigner"]: one for one in answer["devices"]}
+    assert (menus["c1"]["qr_dialects"], menus["c2"]["qr_dialects"]) == ([], ["ur"])
+    assert menus["c1"]["known"] is True
     assert (answer["devices_described"], answer["devices_registered"], answer["registration_tokens"]) == (2, 1, 1)
     assert [one["code"] for one in answer["findings"] if one["severity"] == "warn"] == ["JOURNAL_COPIED"]
     said = run(["vault", "restore", backup, tmp_path / "said"]).stdout
