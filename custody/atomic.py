@@ -15,6 +15,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from custody.codes import Code
@@ -63,17 +64,8 @@ def create_file_from(
     Raises:
         Conflict, InvalidInput: as `create_file`; and whatever `pieces` raises.
     """
-    with _folder_of(path) as (folder, name), _written(folder, path, pieces, mode, write) as temporary:
-        try:
-            link(folder, temporary, name)
-        except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
-                raise
-            # A file system without hard links (an SD card): only another program that creates
-            # this very name between the look and the rename could be overwritten.
-            if _exists(folder, name):
-                raise FileExistsError(errno.EEXIST, "exists") from error
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    with _folder_of(path) as (folder, name):
+        _create(folder, name, path, pieces, mode=mode, write=write, link=link)
 
 
 def require_creatable(path: Path) -> None:
@@ -189,6 +181,79 @@ def sync_folder(path: Path) -> None:
 
 
 @contextmanager
+def opened_folder(path: Path) -> Iterator["Folder"]:
+    """Open a folder that is there, so that all that is done with it happens in that very folder.
+
+    Raises:
+        InvalidInput: FILE_NOT_FOUND, FILE_NOT_REGULAR (no folder), PATH_UNSAFE (a symbolic link).
+    """
+    with _translated(path):
+        try:
+            descriptor = os.open(path, _FOLDER_FLAGS | os.O_NOFOLLOW)
+        except NotADirectoryError as error:
+            if path.is_symlink():
+                raise _is_link(path) from error
+            raise InvalidInput(
+                Code.FILE_NOT_REGULAR, f"`{path}` is not a folder", advice="Give the path of a folder."
+            ) from error
+        try:
+            yield Folder(path, descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder held open, such as an SD card: what lies in it is read and created by name, never by a path."""
+
+    path: Path
+    descriptor: int
+
+    def names(self) -> list[str]:
+        """Return the names of all that lies in it, sorted."""
+        with _translated(self.path), os.scandir(self.descriptor) as entries:
+            return sorted(entry.name for entry in entries)
+
+    def read(self, name: str, *, max_bytes: int) -> bytes:
+        """Read a plain file of it; errors as `read_file`."""
+        with self._opened(name) as file:
+            return _read_all(file, self.path / name, max_bytes)
+
+    def read_start(self, name: str, length: int) -> bytes:
+        """Read the first `length` bytes of a plain file of it; errors as `read_file`."""
+        with self._opened(name) as file:
+            return os.pread(file, length, 0)
+
+    def create(self, name: str, content: bytes, *, mode: int = FILE_MODE) -> None:
+        """Write a new file in it, whole or not at all; errors as `create_file`."""
+        path = self.path / name
+        with _translated(path):
+            _create(self.descriptor, name, path, (content,), mode=mode, write=os.write, link=_hard_link)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        path = self.path / name
+        with _translated(path), _opened_at(self.descriptor, name, path) as file:
+            yield file
+
+
+def _create(
+    folder: int, name: str, path: Path, pieces: Iterable[bytes], *, mode: int, write: Write, link: Link
+) -> None:
+    with _written(folder, path, pieces, mode, write) as temporary:
+        try:
+            link(folder, temporary, name)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            # A file system without hard links (an SD card): only another program that creates
+            # this very name between the look and the rename could be overwritten.
+            if _exists(folder, name):
+                raise FileExistsError(errno.EEXIST, "exists") from error
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+@contextmanager
 def _folder_of(path: Path) -> Iterator[tuple[int, str]]:
     """Open the folder of `path`, so that every step below happens in that very folder."""
     name = path.name
@@ -242,14 +307,20 @@ def _exists(folder: int, name: str) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    with _folder_of(path) as (folder, name):
-        # O_NONBLOCK: a named pipe must not hang us before it can be refused.
-        file = os.open(name, _READ_FLAGS, dir_fd=folder)
-        try:
-            _require_regular(os.fstat(file), path)
-            yield file
-        finally:
-            os.close(file)
+    with _folder_of(path) as (folder, name), _opened_at(folder, name, path) as file:
+        yield file
+
+
+@contextmanager
+def _opened_at(folder: int, name: str, path: Path) -> Iterator[int]:
+    # O_NONBLOCK: a named pipe must not hang us before it can be refused. A socket can't be opened at all.
+    _require_regular(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
+    file = os.open(name, _READ_FLAGS, dir_fd=folder)
+    try:
+        _require_regular(os.fstat(file), path)
+        yield file
+    finally:
+        os.close(file)
 
 
 def _read_all(file: int, path: Path, max_bytes: int) -> bytes:

@@ -1,6 +1,7 @@
 """`custody proposal …`: a payment from draft to broadcast, one command a step."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import click
 
@@ -18,6 +19,7 @@ from custody.workflow.psbt_files import read_returned
 from custody.workflow.replace_proposal import bump_inflow, bump_proposal, cancel_proposal
 from custody.workflow.sign_proposal import Added, add_returned, sign_with_device
 from custody.workflow.sync_coins import sync_coins
+from custody_cli.card_import import add_from_cards
 from custody_cli.confirm import confirm_amount
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
@@ -182,12 +184,25 @@ def sign(
 
 
 @proposal.command(
-    epilog=examples("custody proposal add payment-signed-by-ann.psbt", "custody proposal add - < part.psbt")
+    epilog=examples(
+        "custody proposal add payment-signed-by-ann.psbt",
+        "custody proposal add /media/card",
+        "custody proposal add - < part.psbt",
+    )
 )
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE|FOLDER...", nargs=-1, required=True)
 @click.pass_obj
 def add(session: Session, files: tuple[str, ...]) -> Answer:
-    """Take the signatures of PSBTs or transactions signed elsewhere; everything else in them is ignored."""
+    """Take the signatures of PSBTs or transactions signed elsewhere; everything else in them is ignored.
+
+    From a folder, such as a card, everything signed is taken whatever its name is, and each file is listed with
+    what became of it. A file that is refused gives nothing and makes exit 3; the good ones are recorded all the same.
+    """
+    folders = [Path(place) for place in files if place != STDIO and Path(place).is_dir()]
+    if folders:
+        if len(folders) < len(files):
+            raise click.UsageError("give files or folders, not both at once")
+        return add_from_cards(session, folders)
     returned = [(place, read_returned(read_input(place, max_bytes=MAX_PSBT_FILE))) for place in files]
 
     def step(desk: Desk) -> Answer:

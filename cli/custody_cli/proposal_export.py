@@ -16,6 +16,7 @@ from custody.workflow.make_bundle import make_bundle
 from custody.workflow.office import Desk, decide_again, open_office
 from custody.workflow.proposal_access import collected_psbt, find_proposal, require_live, require_sole_holder
 from custody.workflow.proposal_view import view_proposal
+from custody_cli.card_export import export_card
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, CustodyCommand, examples
 from custody_cli.output import Answer
@@ -34,13 +35,23 @@ _Write = Callable[[Desk, str, Psbt], bytes]
     cls=CustodyCommand,
     epilog=examples(
         "custody proposal export 3f9a21c07be4d512 -o payment.psbt",
+        "custody proposal export 3f9a21c07be4d512 --to /media/card",
+        "custody proposal export 3f9a21c07be4d512 --to /media/ann --cosigner ann",
         "custody proposal export 3f9a21c07be4d512 -o payment.bundle --bundle",
         "custody proposal export 3f9a21c07be4d512 -o statement.txt --statement --as ann",
         "custody proposal export -o - --base64",
     ),
 )
 @proposal_argument
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write; `-` is stdout. Never overwrites.")
+@click.option("-o", "--output", metavar="FILE", help="Where to write; `-` is stdout. Never overwrites.")
+@click.option(
+    "--to",
+    "card",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write for each cosigner's device instead: file, page and checksums, into a folder that is there.",
+)
+@click.option("--cosigner", "cosigners", multiple=True, metavar="NAME", help="With --to: only for this one; repeat.")
 @click.option("--version", type=click.Choice(["0", "2"]), default="0", show_default=True, help="PSBT version.")
 @click.option("--base64", "as_base64", is_flag=True, help="Write base64 text instead of binary.")
 @click.option("--bundle", "as_bundle", is_flag=True, help="Write the signer's bundle: with approvals and governance.")
@@ -50,14 +61,26 @@ _Write = Callable[[Desk, str, Psbt], bytes]
 def export(
     session: Session,
     named: str | None,
-    output: str,
+    output: str | None,
+    card: Path | None,
+    cosigners: tuple[str, ...],
     version: str,
     as_base64: bool,
     as_bundle: bool,
     statement: bool,
     kind: str | None,
 ) -> Answer:
-    """Write the PSBT with all signatures so far, or the bundle. The journal notes that it left."""
+    """Write the PSBT with all signatures so far, or the bundle; or a card for devices. The journal notes that it left.
+
+    With --to DIR every cosigner who can still sign gets files of their own; see `docs/sd-card.md`. Nothing is
+    overwritten, and an export that was cut off is completed by the same command.
+    """
+    if card is not None:
+        if output is not None or as_base64 or as_bundle or statement or kind is not None or version != "0":
+            raise click.UsageError("--to writes what each device takes: it goes with --cosigner alone")
+        return export_card(session, named, card, cosigners)
+    if output is None or cosigners:
+        raise click.UsageError("give -o FILE, or --to DIR with or without --cosigner NAME")
     if as_base64 + as_bundle + statement > 1 or (kind is not None and not statement):
         raise click.UsageError("--base64, --bundle and --statement exclude each other; --kind goes with --statement")
     if output != STDIO:

@@ -8,6 +8,7 @@ else, so that no returned file can change what the master says (see `take_signat
 from collections.abc import Sequence
 from dataclasses import replace
 
+from custody.bitcoin.curve import verify_ecdsa
 from custody.bitcoin.psbt import PartialSignature, Psbt, PsbtInput
 from custody.bitcoin.psbt_compare import require_same_metadata
 from custody.bitcoin.sighash import SegwitV0Hasher
@@ -18,6 +19,9 @@ from custody.bitcoin.signatures import verify_input_signatures as verify_input_s
 from custody.bitcoin.transaction import Transaction, TxInput
 from custody.codes import Code
 from custody.errors import CheckFailed, Finding, InvalidInput, JsonValue, NotYet, Severity
+
+_MAX_PLACES = 50
+"""Inputs that a misfiled signature is looked up in: a hint for people, not worth more."""
 
 
 def take_signatures(
@@ -50,7 +54,7 @@ def take_signatures(
         findings += judged.findings + before.findings
         taken += len(judged.valid)
         combined.append(own if own.is_final else _with_signatures(own, judged.signatures))
-    _require_no_refusal(findings)
+    _require_no_refusal([_with_true_place(one, signed, scripts, hasher) for one in findings])
     if not taken:
         raise NotYet(
             Code.NO_SIGNATURES,
@@ -187,6 +191,22 @@ def _with_signatures(own: PsbtInput, new: tuple[PartialSignature, ...]) -> PsbtI
     if own.key_order is None:
         entries = tuple(sorted(entries, key=lambda entry: entry.public_key))
     return replace(own, partial_signatures=entries)
+
+
+def _with_true_place(
+    finding: Finding, signed: Sequence[PsbtInput], scripts: Sequence[SpendScript], hasher: SegwitV0Hasher
+) -> Finding:
+    """Return a finding on an invalid signature that also says for which other input it was made, if for any."""
+    if finding.code not in (Code.BAD_SIGNATURE, Code.SIGNER_NOT_MEMBER):
+        return finding
+    index = int(finding.where.partition(":")[2])
+    for number, script in enumerate(scripts[:_MAX_PLACES]):
+        digest = hasher.digest(number, script.witness_script, script.value)
+        for entry in signed[index].partial_signatures if number != index else ():
+            if any(verify_ecdsa(key, digest, entry.signature[:-1]) for key in script.keys):
+                words = f"{finding.message}; a signature filed there was made for input {number}"
+                return replace(finding, message=words)
+    return finding
 
 
 def _require_no_refusal(findings: Sequence[Finding]) -> None:

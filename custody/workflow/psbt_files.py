@@ -56,7 +56,7 @@ class Finalized:
 
 
 def read_returned(data: bytes) -> Psbt | Transaction:
-    """Read what a signer gave back: a PSBT in binary or base64, or a raw transaction in binary or hex.
+    """Read what a signer gave back: a PSBT in binary, base64 or hex, or a raw transaction in binary or hex.
 
     Raises:
         InvalidInput: MALFORMED_PSBT, MALFORMED_TRANSACTION, and all that a PSBT is refused for.
@@ -68,7 +68,7 @@ def read_returned(data: bytes) -> Psbt | Transaction:
         raw = binascii.unhexlify(text)
     except (binascii.Error, ValueError):
         raw = data
-    return Transaction.parse(raw)
+    return Psbt.parse(raw) if raw.startswith(MAGIC) else Transaction.parse(raw)
 
 
 def combine_files(returned: Sequence[Psbt | Transaction], vault: Vault) -> Combined:

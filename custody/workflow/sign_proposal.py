@@ -9,23 +9,20 @@ that the device gets: nothing is read twice.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from custody.audit.proposal_state import ON_CHAIN, ProposalState, state_of
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.psbt import Psbt
-from custody.bitcoin.psbt_roles import take_signatures
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code
-from custody.errors import Conflict, DeviceUnavailable, Finding, InvalidInput, JsonValue, NotYet
+from custody.errors import DeviceUnavailable, Finding, InvalidInput, NotYet
 from custody.policy.decision import Gate, require_allowed
 from custody.ports import SigningDevice
-from custody.spend.review_inputs import spend_scripts
 from custody.spend.review_model import Review, ReviewLimits, require_clean
-from custody.spend.review_places import VaultScripts
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.acknowledge import require_acknowledged
 from custody.workflow.decide import decision_on
 from custody.workflow.draft_proposal import left_event
+from custody.workflow.judge_returned import Judged, judge_returned, require_open
 from custody.workflow.match_returned import match_returned
 from custody.workflow.office import Desk, Event
 from custody.workflow.proposal_access import (
@@ -35,8 +32,6 @@ from custody.workflow.proposal_access import (
     require_sole_holder,
     review_proposal,
 )
-
-_CLOSED = ON_CHAIN | {ProposalState.VOID, ProposalState.REPLACED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +118,20 @@ def take_back(desk: Desk, handed: HandedOver, returned: bytes, *, device_name: s
     record = desk.state.proposals[handed.proposal_id]
     if psbt.unsigned_txid != record.proposal.unsigned_txid:
         match_returned(desk.state, psbt, expected=record)
-    _require_open(desk.state, record)
+    require_open(desk.state, record)
     require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
     try:
-        merged, notes, answer = _merge(desk, record, psbt)
+        judged = judge_returned(desk.state, desk.vault, record, psbt)
     except NotYet as nothing:
         raise _no_signature(handed.cosigner, device_name) from nothing
-    keys = _keys_of(desk.vault, handed.cosigner, answer)
+    keys = _keys_of(desk.vault, handed.cosigner, judged.review)
     by_device = [
         {one.public_key for one in psbt_input.partial_signatures} & {key}
-        for psbt_input, key in zip(merged.inputs, keys, strict=True)
+        for psbt_input, key in zip(judged.merged.inputs, keys, strict=True)
     ]
     if not all(by_device):
         raise _no_signature(handed.cosigner, device_name)
-    return _record(desk, record, merged, notes, source=f"device {device_name}", only=frozenset(keys))
+    return _record(desk, judged.only(frozenset(keys)), f"device {device_name}")
 
 
 def add_returned(desk: Desk, returned: Psbt | Transaction, *, source: str) -> Added:
@@ -151,10 +146,9 @@ def add_returned(desk: Desk, returned: Psbt | Transaction, *, source: str) -> Ad
         NotYet: NO_SIGNATURES. Conflict: PROPOSAL_STATE.
     """
     record = match_returned(desk.state, returned)
-    _require_open(desk.state, record)
+    require_open(desk.state, record)
     require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
-    merged, notes, _answer = _merge(desk, record, returned)
-    return _record(desk, record, merged, notes, source=source)
+    return _record(desk, judge_returned(desk.state, desk.vault, record, returned), source)
 
 
 def require_reviewed(state: State, vault: Vault, record: ProposalRecord, limits: ReviewLimits) -> Review:
@@ -175,45 +169,10 @@ def acknowledged_events(record: ProposalRecord, step: str, items: Sequence[str])
     return [("warnings_acknowledged", {"proposal_id": record.proposal_id, "step": step, "items": [*items]})]
 
 
-def _require_open(state: State, record: ProposalRecord) -> None:
-    now = state_of(state, record)
-    if now in _CLOSED:
-        raise Conflict(
-            Code.PROPOSAL_STATE,
-            f"proposal `{record.proposal_id[:16]}` is {now}: it needs no signature",
-            advice="Look at `custody status`; keep the file if you don't know where it came from.",
-        )
-
-
-def _merge(
-    desk: Desk, record: ProposalRecord, returned: Psbt | Transaction
-) -> tuple[Psbt, tuple[Finding, ...], Review]:
-    answer = review_proposal(desk.state, desk.vault, record, ReviewLimits())
-    scripts = spend_scripts(answer.inputs, VaultScripts.of(desk.vault))
-    merged, notes = take_signatures(collected_psbt(record), returned, scripts)
-    return merged, notes, answer
-
-
-def _record(
-    desk: Desk,
-    record: ProposalRecord,
-    merged: Psbt,
-    notes: tuple[Finding, ...],
-    *,
-    source: str,
-    only: frozenset[bytes] | None = None,
-) -> Added:
-    """Record the signatures that are new, of all keys or `only` of these."""
-    known = {(one.input_index, one.public_key) for one in record.signatures}
-    fresh: list[JsonValue] = [
-        {"input": number, "public_key": one.public_key.hex(), "signature": one.signature.hex()}
-        for number, psbt_input in enumerate(merged.inputs)
-        for one in psbt_input.partial_signatures
-        if (number, one.public_key) not in known and (only is None or one.public_key in only)
-    ]
-    if fresh:
-        desk.record([("signatures_added", {"proposal_id": record.proposal_id, "source": source, "signatures": fresh})])
-    return Added(desk.state.proposals[record.proposal_id], len(fresh), notes)
+def _record(desk: Desk, judged: Judged, source: str) -> Added:
+    if judged.fresh:
+        desk.record([judged.event(source)])
+    return Added(desk.state.proposals[judged.proposal_id], len(judged.fresh), judged.notes)
 
 
 def _cosigner_of(vault: Vault, device: SigningDevice) -> Cosigner:
