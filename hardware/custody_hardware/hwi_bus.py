@@ -60,16 +60,19 @@ class HwiBus:
         ask_hidden: AskHidden | None = None,
         limits: TimeLimits | None = None,
         command: Sequence[str] | None = None,
+        emulators: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare; nothing is started yet.
 
         `python` is the interpreter that has HWI, this one where it is None. `command` takes the place of
-        the worker altogether. Without `ask_hidden` a device that wants a PIN typed here stays locked.
+        the worker altogether. With `emulators` devices that are programs are found too, on test networks
+        only. Without `ask_hidden` a device that wants a PIN typed here stays locked.
         """
         interpreter = str(python) if python is not None else sys.executable
         self._command = command or (interpreter, "-I", "-B", "-c", _WORKER, str(Path(__file__).parent))
         self._ask_hidden = ask_hidden
+        self._emulators = emulators
         self._limits = limits or TimeLimits()
         self._environment = signer_environment(os.environ if environment is None else environment)
 
@@ -80,11 +83,15 @@ class HwiBus:
 
     def look(self, network: Network) -> BusReport:
         """Ask every driver what is connected, one by one; a driver that fails is a problem in the report."""
+        looking: dict[str, JsonValue] = {
+            "request": "look",
+            "emulators": self._emulators and network is not Network.MAIN,
+        }
         devices: list[FoundDevice] = []
         problems: dict[tuple[Code, str], Finding] = {}
         for driver in MAKERS:
             try:
-                answer = self._converse(driver, network, self._limits.look, {"request": "look"})
+                answer = self._converse(driver, network, self._limits.look, looking)
                 devices += hwi_answers.found_devices(answer, driver)
             except CustodyError as error:
                 found = Finding(error.code, Severity.WARN, f"driver:{driver}", error.message, error.advice)

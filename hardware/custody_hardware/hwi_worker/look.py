@@ -3,11 +3,14 @@
 One driver that fails, hangs or lacks its library then says nothing about the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
 from .open_device import Client, driver_module, open_client, require_app, unlock
 from .request import Ask, Json, NotAsked, Request, WorkerError
+
+Entries = list[Mapping[str, object]]
+"""Devices as HWI's drivers describe them."""
 
 _NOT_READY = -12
 
@@ -15,28 +18,34 @@ _NOT_READY = -12
 def look(request: Request, ask: Ask) -> Json:
     """Return each device that the driver finds, with its error where it can't be used now."""
     driver, chain = request.text("driver"), request.text("chain")
-    entries = _enumerated(driver, chain, None)
+
+    def enumerated(passphrase: str | None) -> Entries:
+        return _enumerated(driver, chain, passphrase, emulators=request.flag("emulators"))
+
+    entries = enumerated(None)
     if driver in ("keepkey", "trezor"):
-        entries = _after_typing(driver, chain, entries, ask)
+        entries = _after_typing(driver, chain, entries, enumerated, ask)
     return [_described(driver, chain, entry) for entry in entries]
 
 
-def _enumerated(driver: str, chain: str, passphrase: str | None) -> list[Mapping[str, object]]:
+def _enumerated(driver: str, chain: str, passphrase: str | None, *, emulators: bool) -> Entries:
     from hwilib.common import Chain
 
-    found = driver_module(driver).enumerate(passphrase, False, Chain[chain.upper()], False)
-    return cast(list[Mapping[str, object]], found)
+    found = driver_module(driver).enumerate(passphrase, False, Chain[chain.upper()], emulators)
+    return cast(Entries, found)
 
 
-def _after_typing(driver: str, chain: str, entries: list[Mapping[str, object]], ask: Ask) -> list[Mapping[str, object]]:
+def _after_typing(
+    driver: str, chain: str, entries: Entries, enumerated: Callable[[str | None], Entries], ask: Ask
+) -> Entries:
     """Ask for the PIN of a locked device, and for a passphrase that its settings demand, and look again."""
     try:
         for entry in entries:
             if entry.get("needs_pin_sent"):
                 _unlock_at(driver, str(entry["path"]), chain, ask)
-                entries = _enumerated(driver, chain, None)
+                entries = enumerated(None)
         if any(_wants_passphrase(entry) for entry in entries):
-            entries = _enumerated(driver, chain, ask("passphrase"))
+            entries = enumerated(ask("passphrase"))
     except NotAsked:
         pass  # nobody is there to type: the entry says that the device is locked
     return entries

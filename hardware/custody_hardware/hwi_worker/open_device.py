@@ -16,6 +16,7 @@ DRIVERS = ("bitbox02", "coldcard", "digitalbitbox", "jade", "keepkey", "ledger",
 """Every driver of HWI 3.2.0."""
 
 _TYPED_ON_THE_COMPUTER = ("keepkey", "trezor")
+_ORDER_FIELD, _LEXICOGRAPHIC = 6, 1
 _LEDGER_APPS = {"Bitcoin": True, "Bitcoin Legacy": True, "Bitcoin Test": False, "Bitcoin Test Legacy": False}
 
 
@@ -36,7 +37,25 @@ def driver_module(driver: str) -> ModuleType:
         raise ValueError(f"no driver is called {driver}")
     if driver == "jade" and importlib.util.find_spec("requests") is not None:
         raise UnwantedLibrary("requests")
-    return importlib.import_module(f"hwilib.devices.{driver}")
+    module = importlib.import_module(f"hwilib.devices.{driver}")
+    if driver == "trezor":
+        _say_that_keys_are_sorted()
+    return module
+
+
+def _say_that_keys_are_sorted() -> None:
+    """Tell a Trezor in each multisig script that its keys are sorted (BIP 67), as all of ours are.
+
+    Since firmware 1.13.0 and 2.8.7 it knows change by a hash that keeps the order of the keys unless field 6
+    says otherwise. HWI 3.2.0 doesn't know the field and sends the keys in the order of each script, so that
+    change in another order than the inputs is shown as a payment. Older firmware passes over the field.
+    Source: trezor-firmware common/protob/messages-bitcoin.proto, legacy/firmware/crypto.c.
+    """
+    from hwilib.devices.trezorlib import messages, protobuf
+
+    kind = messages.MultisigRedeemScriptType
+    kind.FIELDS[_ORDER_FIELD] = protobuf.Field("pubkeys_order", "uint32", repeated=False, required=False)
+    kind.pubkeys_order = _LEXICOGRAPHIC
 
 
 def open_client(driver: str, path: str, chain: str) -> Client:
