@@ -4,7 +4,14 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ["support.node", "support.ssh", "support.postgres", "support.databases", "support.electrum", "support.emulators"]
+pytest_plugins = [
+    "support.node",
+    "support.ssh",
+    "support.postgres",
+    "support.databases",
+    "support.electrum",
+    "support.emulators",
+]
 
 # A landing must not hang on luck: CI draws the same examples each time, however slow. `make fuzz` looks further.
 settings.register_profile("ci", derandomize=True, deadline=None)
