@@ -11,16 +11,17 @@ import pytest
 
 from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
 from custody.codes import Code
-from custody.errors import Conflict
+from custody.errors import Conflict, JsonValue
 from custody.spend.card import ANY_DEVICE
 from custody.workflow.export_card import plan_card, write_card
-from custody.workflow.office import editing
+from custody.workflow.office import Event, editing
 from custody.workspace.layout import Workspace
 from custody_cli.session import Session
 from custody_cli.system import surroundings_of
 from support.cards import ANSWERS, sign_card
 from support.kill import run_and_kill, seeded
 from support.rehearsal import Rehearsal, stranger
+from support.restored_office import record
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}\.(?:psbt|txt)")
 
@@ -46,6 +47,11 @@ def new_card(tmp_path: Path, name: str = "card") -> Path:
 
 def export(office: Rehearsal, proposal: Any, card: Path, *more: str) -> Any:
     return office.json(["proposal", "export", proposal["proposal_id"], "--to", card, *more])
+
+
+def described(cosigner: str, device: str) -> Event:
+    body: dict[str, JsonValue] = dict.fromkeys(("seed_firmware", "custodian", "place", "qr_dialect"))
+    return "cosigner_described", {**body, "cosigner": cosigner, "device": device, "firmware": "1.0"}
 
 
 def checked(card: Path) -> None:
@@ -96,6 +102,30 @@ def test_the_page_says_what_to_compare_and_what_to_do(office: Rehearsal, tmp_pat
     assert f"may show a locktime: block {locktime}." in text
     assert "reason                grant 17" in text
     assert "FOR c2" in text
+
+
+def test_a_card_is_written_as_each_device_wants_it(office: Rehearsal, tmp_path: Path) -> None:
+    devices = {"c1": "specter-diy", "c2": "seedsigner", "c3": "passport"}
+    record(office.folder, [described(name, device) for name, device in devices.items()])
+    proposal, card = draft(office), new_card(tmp_path)
+    export(office, proposal, card)
+    pages = {path.name[11:13]: " ".join(path.read_text().split()) for path in card.glob("*-read-me.txt")}
+    psbts = {path.name[11:13]: path.read_bytes() for path in card.glob("*.psbt")}
+    assert psbts["c1"].startswith(b"cHNidP")
+    assert psbt_from_text_or_bytes(psbts["c1"]).serialize() == psbts["c2"] == psbts["c3"]
+
+    stem = proposal["proposal_id"][:8]
+    assert f"a file named {stem}-1-c1.signed.psbt or {stem}-1-c1.signed.….psbt" in pages["c1"]
+    assert "signs no file from a card" in pages["c2"]
+    assert f"custody qr show {stem}-2-c2.psbt" in pages["c2"]
+    assert "by cable" not in pages["c2"]
+    assert f"{stem}-3-c3-final.txn; it blanks the file that went in" in pages["c3"]
+    assert "device Passport (Founder's Edition, Core), firmware 1.0" in pages["c3"]
+    assert "shown on a page of its own" in pages["c3"]
+
+    sign_card(office, card, 1, ANSWERS["specter-diy"])
+    sign_card(office, card, 3, ANSWERS["passport"])
+    assert office.json(["proposal", "add", card])["signing"]["signed"] == ["c1", "c3"]
 
 
 @pytest.mark.parametrize("device", ANSWERS)

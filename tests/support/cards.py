@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from custody.bitcoin.psbt import Psbt
+from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
 from custody.bitcoin.psbt_version import to_version
 from custody.bitcoin.transaction import Transaction
 from custody.spend.review_model import ReviewContext
@@ -111,7 +111,8 @@ ANSWERS: Mapping[str, Callable[[Signed], None]] = {
 def sign_card(office: Rehearsal, folder: Path, number: int, answer: Callable[[Signed], None]) -> None:
     """Let simulated device `number` sign its file on the card and answer in another device's shape."""
     path = next(folder.glob(f"*-{number}-c{number}.psbt"))
-    psbt = Psbt.parse(office.device(number).sign(path.read_bytes()))
+    unsigned = psbt_from_text_or_bytes(path.read_bytes())
+    psbt = Psbt.parse(office.device(number).sign(unsigned.serialize()))
     signers = min(len(one.partial_signatures) for one in psbt.inputs)
     final = None
     if signers >= office.vault.threshold:
