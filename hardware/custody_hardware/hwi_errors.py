@@ -16,6 +16,8 @@ from custody.errors import CheckFailed, CustodyError, DeviceUnavailable, Finding
 _CONNECTION, _NO_PASSWORD, _BAD_ARGUMENT = -3, -6, -7
 _NOT_IMPLEMENTED, _UNAVAILABLE, _NOT_READY, _CANCELED, _BUSY, _NO_SEED = -8, -9, -12, -14, -15, -18
 _EPERM, _EIO, _ENXIO, _EACCES, _EBUSY, _ENODEV = 1, 5, 6, 13, 16, 19
+_JADE_NO, _JADE_LOCKED, _JADE_NETWORK, _JADE_BAD = -32000, -32002, -32003, -32602
+_BITBOX_INVALID_INPUT = 101
 _MAX_SHOWN = 300
 
 RULES_FILE = "70-custody-signers.rules"
@@ -144,6 +146,7 @@ def _locked(said: Reported, maker: str) -> _Found | None:
         advice = "Update its firmware with the maker's program, then run `custody device check`."
         return Code.DEVICE_UNSUPPORTED, f"the firmware of the {maker} is too old for its driver", advice
     asleep = said.hwi == _CONNECTION and ("locked" in text or "asleep" in text)
+    asleep = asleep or (said.kind == "JadeError" and said.number == _JADE_LOCKED)
     if said.hwi == _NOT_READY or asleep or any(word in text for word in ("0x5515", "0x6b0c", "0x6982")):
         advice = "Unlock it with its PIN, and its passphrase if it has one, then try again."
         return Code.DEVICE_LOCKED, f"the {maker} is locked", advice
@@ -181,7 +184,9 @@ def _busy(said: Reported, maker: str) -> _Found | None:
 
 def _refused(said: Reported, maker: str) -> _Found | None:
     advice = "If it was you, look again at what it shows; if not, ask who held the device."
-    if said.hwi == _CANCELED or said.kind in ("DenyError", "UserAbortException", "Cancelled", "CCUserRefused"):
+    kinds = ("DenyError", "UserAbortException", "Cancelled", "CCUserRefused")
+    by_jade = said.kind == "JadeError" and said.number == _JADE_NO
+    if said.hwi == _CANCELED or said.kind in kinds or by_jade:
         return Code.DEVICE_REFUSED, f"the holder of the {maker} said no on its screen", advice
     if said.kind == "NotConfirmed":
         message = f"the {maker} did not take the vault in: its holder said no or did nothing, it doesn't tell which"
@@ -219,7 +224,8 @@ def _gone(said: Reported, maker: str) -> _Found | None:
         )
     texts = ("could not find device", "read error", "write error", "timeout reading", "disconnected", "no_device")
     kinds = ("SerialException", "SerialTimeoutException", "USBErrorNoDevice", "USBErrorIO", "USBErrorPipe")
-    gone = said.errno in (_EIO, _ENXIO, _ENODEV) or said.kind in kinds or said.hwi == _CONNECTION
+    broke_off = said.hwi == _CONNECTION and "Network/chain selection" not in said.text
+    gone = said.errno in (_EIO, _ENXIO, _ENODEV) or said.kind in kinds or broke_off
     if gone or any(text in said.text.lower() for text in texts):
         return (
             Code.DEVICE_ABSENT,
@@ -248,13 +254,19 @@ def _unsupported(said: Reported, maker: str) -> _Found | None:
             f"the {maker} driver does not know this network",
             "Rehearse on signet or regtest, or use QR codes.",
         )
+    if (said.kind == "JadeError" and said.number == _JADE_NETWORK) or "Network/chain selection" in said.text:
+        return (
+            Code.DEVICE_UNSUPPORTED,
+            f"the {maker} was unlocked for another network",
+            "Lock it, then unlock it for this network, or allow both in its settings.",
+        )
     if said.hwi in (_NOT_IMPLEMENTED, _UNAVAILABLE, _NO_PASSWORD) or said.kind == "NotSupportedError":
         return (
             Code.DEVICE_UNSUPPORTED,
             f"the {maker} or its driver can't do this",
             "Compare its firmware and this vault with `custody device list`; another route may work.",
         )
-    if said.hwi == _BAD_ARGUMENT:
+    if said.hwi == _BAD_ARGUMENT or said.number in (_JADE_BAD, _BITBOX_INVALID_INPUT):
         return (
             Code.DEVICE_UNSUPPORTED,
             f"the {maker} or its driver does not take what it was given",

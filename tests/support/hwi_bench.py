@@ -137,4 +137,3 @@ class Bench:
 
     def _write(self, state: dict[str, Any]) -> None:
         self._file.write_text(json.dumps(state))
-
