@@ -13,6 +13,8 @@ from custody_cli.loading import workspace_of
 from custody_cli.options import NounGroup, examples
 from custody_cli.output import Answer, Line
 from custody_cli.session import Session
+from custody_cli.setup_commands import accept, request
+from custody_cli.setup_record import record
 from custody_cli.statement_options import (
     actor_of,
     require_one_way,
@@ -31,7 +33,12 @@ from custody_cli.system import surroundings_of
     ),
 )
 def cosigner() -> None:
-    """The vault's keys, and their custodians' word."""
+    """The vault's keys: set up together (BIP 129), listed, attested."""
+
+
+cosigner.add_command(request)
+cosigner.add_command(record)
+cosigner.add_command(accept)
 
 
 @cosigner.command("list", epilog=examples("custody cosigner list --json"))

@@ -13,6 +13,7 @@ from custody.bitcoin.keys import KeyExpression
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import Finding, JsonValue, Severity, UsageError, refusals
+from custody.vault.bsms_cipher import seal
 from custody.vault.checks import inspect_vault
 from custody.vault.compare import compare_scripts, compare_vaults
 from custody.vault.cosigner import Cosigner
@@ -21,6 +22,7 @@ from custody.vault.formats.detect import VaultFormat
 from custody.vault.formats.registry import WRITERS, ImportTerms, write_vault
 from custody.vault.importing import import_vault
 from custody.vault.vault import Vault
+from custody.workflow.collect_keys import open_setup
 from custody.workflow.create_vault import create_vault
 from custody.workflow.verify_vault import VaultCheck, verify_vault
 from custody_cli.loading import (
@@ -34,12 +36,13 @@ from custody_cli.loading import (
 from custody_cli.options import NETWORK, STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
+from custody_cli.setup_inputs import SCRIPTS, read_token
 from custody_cli.system import SystemClock, SystemNonces
 from custody_cli.vault_backup import backup, restore
 from custody_cli.vault_found import found
+from custody_cli.vault_round_two import RoundTwoOptions, held_against, round_two_options
 from custody_cli.vault_text import compare_lines, first_addresses_json, vault_json, vault_lines
 
-_SCRIPTS = {"wsh": ScriptType.WSH_SORTEDMULTI, "sh-wsh": ScriptType.SH_WSH_SORTEDMULTI}
 _FINGERPRINT = re.compile(r"[0-9a-fA-F]{8}", re.ASCII)
 _ALTERED = frozenset({Code.WORKSPACE_ALTERED, Code.JOURNAL_ALTERED, Code.JOURNAL_MISSING})
 
@@ -67,12 +70,13 @@ def vault() -> None:
     epilog=examples(
         "custody vault create reserve --name reserve --network main --threshold 3 \\",
         "    --cosigner 'ann=[d34db33f/48h/0h/0h/2h]xpub…' --cosigner bo=… --cosigner-file cy=ccxp-0F056943.json …",
+        "custody vault create reserve --setup setup",
     )
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="The vault's name: a-z, 0-9, _ and -.")
-@click.option("--network", required=True, type=NETWORK, help="There is no default network.")
-@click.option("--threshold", required=True, type=int, metavar="M", help="How many signatures spend.")
+@click.option("--name", help="The vault's name: a-z, 0-9, _ and -.")
+@click.option("--network", type=NETWORK, help="There is no default network.")
+@click.option("--threshold", type=int, metavar="M", help="How many signatures spend.")
 @click.option("--cosigner", "cosigners", multiple=True, metavar="NAME=KEY", help="KEY is [fingerprint/path]xpub.")
 @click.option(
     "--cosigner-file",
@@ -81,25 +85,41 @@ def vault() -> None:
     metavar="NAME=FILE",
     help="The key as a device exports it: Coldcard's JSON (ccxp), or the text of --cosigner.",
 )
-@click.option("--script", type=click.Choice(list(_SCRIPTS)), default="wsh", show_default=True)
+@click.option("--script", type=click.Choice(list(SCRIPTS)), help="How the script is wrapped.  [default: wsh]")
+@click.option(
+    "--setup",
+    type=click.Path(path_type=Path),
+    metavar="SETUP",
+    help="Everything from a complete setup of `custody cosigner request`, instead of the options above.",
+)
 @_birth_height
 @_ungoverned
 @click.pass_obj
 def create(
     session: Session,
     directory: Path,
-    name: str,
-    network: str,
-    threshold: int,
+    name: str | None,
+    network: str | None,
+    threshold: int | None,
     cosigners: tuple[str, ...],
     cosigner_files: tuple[str, ...],
-    script: str,
+    script: str | None,
+    setup: Path | None,
     birth_height: int | None,
     ungoverned: bool,
 ) -> Answer:
     """Create a vault in the new folder DIR: vault.yaml and its journal, in one step."""
+    if setup is not None:
+        if name or network or threshold is not None or cosigners or cosigner_files or script:
+            raise click.UsageError("--setup says name, network, threshold, script and keys: leave those options out")
+        new = replace(open_setup(setup).vault(), birth_height=birth_height or 0)
+        return _created(session, new, directory, (), ungoverned=ungoverned)
+    if name is None or network is None or threshold is None:
+        missing = [option for option, value in (("--name", name), ("--network", network)) if value is None]
+        raise click.UsageError(f"missing: {', '.join(missing or ['--threshold'])}, or --setup")
+    script_type = SCRIPTS[script or "wsh"]
     read = [_read_cosigner(text, Network(network)) for text in cosigners]
-    read += [_read_cosigner_file(text, _SCRIPTS[script], Network(network)) for text in cosigner_files]
+    read += [_read_cosigner_file(text, script_type, Network(network)) for text in cosigner_files]
     if not read:
         raise UsageError(
             Code.USAGE, "the vault has no --cosigner", advice="Add --cosigner or --cosigner-file for each key."
@@ -108,7 +128,7 @@ def create(
         tuple(cosigner for cosigner, _notes in read),
         name=name,
         network=Network(network),
-        script_type=_SCRIPTS[script],
+        script_type=script_type,
         threshold=threshold,
         birth_height=birth_height or 0,
     )
@@ -123,6 +143,7 @@ def create(
         "custody vault import descriptor.txt reserve --name reserve --network main --expect-descriptor 'wsh(…)#…'",
         "custody vault import wallet.json reserve --name reserve --network main --cosigner-name ann=d34db33f",
         "bitcoin-cli listdescriptors | custody vault import - reserve --name reserve --network main",
+        "custody vault import ann-vault.dat reserve --request ann-request.yaml --token-file ann.token --own-key KEY",
     ),
 )
 @click.argument("file", metavar="FILE")
@@ -138,6 +159,7 @@ def create(
     help="What to call the holder of a key; else the file's own name, or cosigner-1 and so on.",
 )
 @click.option("--receive-only", is_flag=True, help="Accept a vault without a change branch; it can never spend.")
+@round_two_options
 @_birth_height
 @_ungoverned
 @click.pass_obj
@@ -152,18 +174,25 @@ def import_(
     receive_only: bool,
     birth_height: int | None,
     ungoverned: bool,
+    round_two: RoundTwoOptions,
 ) -> Answer:
     """Bring a vault into the new folder DIR from FILE: a vault file, a descriptor, or another program's wallet.
 
     The format is told by the content: Bitcoin Core, Sparrow, Specter, Specter-DIY, Caravan, Coldcard, Cobo
-    Vault, Keystone, Passport, Jade, BlueWallet, Nunchuk, Electrum, BIP 388, BSMS, Liana.
+    Vault, Keystone, Passport, Jade, BlueWallet, Nunchuk, Electrum, BIP 388, BSMS, Liana. A signer of a setup by BIP 129
+    gives --request, --token-file and --own-key.
     """
     names = _names_by_fingerprint(cosigner_names)
     terms = ImportTerms(name, Network(network) if network else None, receive_only, birth_height, names)
-    data = read_input(file, max_bytes=MAX_WALLET_BYTES)
-    imported = import_vault(data, terms, expected_descriptor=expect_descriptor)
+    data = round_two.plaintext(read_input(file, max_bytes=MAX_WALLET_BYTES))
+    imported = import_vault(data, round_two.terms(terms), expected_descriptor=expect_descriptor)
+    imported, own_key_lines = held_against(imported, round_two, directory)
     answer = _created(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
-    return replace(answer, json={**answer.json, "format": str(imported.kind)})
+    return replace(
+        answer,
+        json={**answer.json, "format": str(imported.kind)},
+        text=lambda: (*answer.text(), *own_key_lines),
+    )
 
 
 @vault.command(
@@ -229,16 +258,22 @@ def compare(first: str, second: str, network: str | None) -> Answer:
         "custody --vault reserve vault export --format descriptor",
         "custody --vault reserve vault export --format core -o core.json",
         'bitcoin-cli -rpcwallet=watch importdescriptors "$(cat core.json)"',
+        "custody --vault reserve vault export --format bsms --token-file ann.token -o ann-vault.dat",
     )
 )
 @click.option("--format", "kind", required=True, type=click.Choice([str(kind) for kind in WRITERS]))
 @click.option("-o", "--output", default=STDIO, metavar="FILE", help="A new file; stdout by default.")
+@click.option("--token-file", metavar="FILE", help="Only with bsms: encrypt the record with this token.")
 @vault_file_option
 @click.pass_obj
-def export(session: Session, kind: str, output: str, vault_file_path: str | None) -> Answer:
+def export(session: Session, kind: str, output: str, token_file: str | None, vault_file_path: str | None) -> Answer:
     """Write the vault in a format that other programs read, and `vault import` reads back."""
+    if token_file is not None and VaultFormat(kind) is not VaultFormat.BSMS:
+        raise click.UsageError("--token-file belongs to --format bsms")
     exported = load_vault(session, vault_file_path)
     content = write_vault(exported, VaultFormat(kind))
+    if token_file is not None:
+        content = seal(read_token(token_file), content.removesuffix("\n").encode()).decode()
     json = {"format": kind, "vault_id": exported.vault_id, "first_address": exported.first_address}
     if output != STDIO:
         atomic.create_file(Path(output), content.encode())

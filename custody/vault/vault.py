@@ -108,7 +108,7 @@ class Vault:
     @property
     def deriver(self) -> ScriptDeriver:
         """The deriver of the vault's scripts, one for all vaults with this descriptor."""
-        return _deriver_of(self.descriptor)
+        return deriver_of(self.descriptor)
 
     @property
     def first_address(self) -> str:
@@ -162,7 +162,7 @@ class Vault:
 
 
 @lru_cache(maxsize=4)
-def _deriver_of(descriptor: Descriptor) -> ScriptDeriver:
+def deriver_of(descriptor: Descriptor) -> ScriptDeriver:
     """Return the one deriver of a descriptor: derivation depends on nothing else."""
     return ScriptDeriver(descriptor)
 

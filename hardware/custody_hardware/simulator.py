@@ -37,6 +37,8 @@ class _PrivateKey(Protocol):
 
     def derive(self, path: list[int]) -> "_PrivateKey": ...
     def to_public(self) -> "_PublicKey": ...
+    @property
+    def secret(self) -> bytes: ...
 
 
 class _PublicKey(Protocol):
@@ -156,6 +158,16 @@ def simulated_key(number: int, network: Network, script_type: ScriptType) -> Key
         public_key=account[45:78],
     )
     return KeyExpression(KeyOrigin(_master_fingerprint(number), path), key)
+
+
+def private_account_key(number: int, network: Network, path: KeyPath) -> bytes:
+    """Return the 32 bytes of simulator `number`'s published private key at `path`, for the simulator's own signing.
+
+    Raises:
+        InvalidInput: mainnet, or no such simulator.
+    """
+    _refuse_mainnet(network)
+    return _master(number).derive(list(path)).secret
 
 
 def _master(number: int) -> _PrivateKey:

@@ -6,11 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-DRIVERS = {"support.cli", "support.review_cases", "support.rehearsal", "support.node_office", "support.bundles"}
-DOORS = {"run", "run_json", "run_review", "assert_refused", "assert_warned", "Rehearsal", "NodeOffice", "Signer"}
+DRIVERS = {
+    "support.cli",
+    "support.review_cases",
+    "support.rehearsal",
+    "support.node_office",
+    "support.bundles",
+    "support.setups",
+}
+DOORS = {
+    "run",
+    "run_json",
+    "run_review",
+    "assert_refused",
+    "assert_warned",
+    "Rehearsal",
+    "NodeOffice",
+    "Signer",
+    "Setup",
+}
 """What runs a command, of the modules above."""
 
-SETUP = [*range(10, 20), 78, 86, 117, 122]
+SETUP = [*range(10, 20), 76, 78, 86, 117, 122]
 OUTPUTS = [*range(20, 29), 36, 45, 97]
 INPUTS = [30, 31, 32, 33, 34, 35, 40, 41, 42, 43, 44, 46, 47, 48]
 SIGNATURES = [*range(50, 61), 62, 66, 68, 119]

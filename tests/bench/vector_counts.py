@@ -15,7 +15,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support import vector_verdicts_keys, vector_verdicts_psbt, vector_verdicts_qr, vector_verdicts_wallets
+from support import (
+    vector_verdicts_bsms,
+    vector_verdicts_keys,
+    vector_verdicts_psbt,
+    vector_verdicts_qr,
+    vector_verdicts_wallets,
+)
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "vectors.md"
 COLUMNS = ("accepted", "refused_unsupported", "refused_invalid", "wrong")
@@ -23,6 +29,7 @@ CHECKS = {
     **vector_verdicts_keys.CHECKS,
     **vector_verdicts_psbt.CHECKS,
     **vector_verdicts_wallets.CHECKS,
+    **vector_verdicts_bsms.CHECKS,
     **vector_verdicts_qr.CHECKS,
 }
 SOURCES = {
@@ -48,6 +55,7 @@ SOURCES = {
     "electrum_multisig_wallets.json": "Electrum, wallets with seeds, versions 2.0 to 2.9",
     "sparrow_exports.json": "Sparrow's samples of the programs that it reads",
     "sparrow_bsms.json": "Sparrow's samples of BSMS 1.0",
+    "bip129_bsms.json": "BIP 129, tokens, records and encrypted records, each of these also with a changed byte",
     "bbqr.json": "BBQr, payloads in each encoding",
     "bcur.json": "Uniform resources, Blockchain Commons' papers and hummingbird's tests",
     "bcur_multipart.json": "Uniform resources in several parts, lists of foundation-ur-py",

@@ -498,10 +498,12 @@ def _bsms(first_address: str = VAULT.first_address, restrictions: str = "/0/*,/1
 def test_plain_bsms_records() -> None:
     for text in (_bsms(), _bsms(restrictions="No path restrictions"), _bsms(VAULT.first_address.upper())):
         assert _read(text)[0].vault_id == VAULT.vault_id
-    assert _refusal(_bsms(VAULT.address_at(0, 1))) is Code.IMPORT_INCONSISTENT
+    assert _refusal(_bsms(VAULT.address_at(0, 1))) is Code.BSMS_FIRST_ADDRESS
     assert _refusal(_bsms("elsewhere")) is Code.ADDRESS_INVALID
-    assert _refusal(_bsms(restrictions="/2/*")) is Code.DESCRIPTOR_UNSUPPORTED
-    assert _refusal(_bsms().replace("BSMS 1.0", "BSMS 2.0")) is Code.MALFORMED_DOCUMENT
+    for restrictions in ("/2/*", "/0/*", "/1/*,/0/*", "/0/*,/1/*,/2/*"):
+        assert _refusal(_bsms(restrictions=restrictions)) is Code.BSMS_PATHS
+    assert _refusal(_bsms().replace("/**", "/0/*")) is Code.BSMS_PATHS
+    assert _refusal(_bsms().replace("BSMS 1.0", "BSMS 2.0")) is Code.BSMS_VERSION
     assert _refusal(_bsms() + "more\nlines") is Code.MALFORMED_DOCUMENT
     key = VAULT.cosigners[0].key.to_text(Network.REGTEST)
     assert _refusal(f"BSMS 1.0\n00\n{key}\nSigner 1\nH6DX=\n") is Code.UNKNOWN_FORMAT

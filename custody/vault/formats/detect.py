@@ -11,6 +11,7 @@ from typing import NoReturn
 from custody.codes import Code
 from custody.documents.canonical_json import parse_foreign_json
 from custody.errors import InvalidInput, JsonValue
+from custody.vault.bsms_cipher import is_sealed
 from custody.vault.formats import (
     bluewallet,
     cobo_vault,
@@ -105,6 +106,8 @@ def detect_format(data: bytes) -> VaultFormat:
     for start, what, advice in _KNOWN_STRANGERS:
         if data.startswith(start):
             _refuse(what, f"{advice}.")
+    if is_sealed(data):
+        _refuse("an encrypted BSMS record", "Give its token with vault import --token-file.")
     if _KEY_EXPRESSION.match(data):
         _refuse_key()
     if _OBJECT_OR_ARRAY.match(data):

@@ -86,6 +86,7 @@ WRITERS: Mapping[VaultFormat, Callable[[Vault], str]] = {
     VaultFormat.NUNCHUK: nunchuk.write,
     VaultFormat.ELECTRUM: electrum.write,
     VaultFormat.BIP388: bip388.write,
+    VaultFormat.BSMS: bsms.write,
 }
 """The formats that carry everything that makes a vault: the choices of `vault export`."""
 

@@ -1,0 +1,7 @@
+"""Every sample of BIP 129, in all three modes of encryption: the right verdict."""
+
+from support.vector_verdicts_bsms import bip129
+
+
+def test_every_sample_gets_its_verdict() -> None:
+    assert bip129() == {"accepted": 19, "refused_unsupported": 8, "refused_invalid": 9, "wrong": 0}
