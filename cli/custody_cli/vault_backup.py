@@ -34,19 +34,27 @@ _CHECK_FAILED = 3
     cls=CustodyCommand,
     epilog=examples(
         "custody --vault reserve vault backup reserve-2026-11-26.backup",
+        "custody --vault reserve vault backup reserve-2026-11-26.backup --paper reserve-2026-11-26.html",
     ),
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--paper", type=click.Path(path_type=Path), metavar="PAGE", help="Also a new page to print: PAGE.html.")
 @click.pass_obj
-def backup(session: Session, file: Path) -> Answer:
+def backup(session: Session, file: Path, paper: Path | None) -> Answer:
     """Write everything public about the vault into the new FILE: vault, devices, labels and the whole journal.
 
     It holds no key and no secret, but whoever reads it sees every address, amount and label. This office's settings
     (custody.yaml) are not in it. Write down the head and the digest that are printed, away from the file.
     """
     workspace = workspace_of(session)
+    if paper is not None:
+        atomic.require_creatable(paper)  # before the file is written, or the same command could not be run again
     made = backup_vault(workspace, file, profile_source(workspace))
-    return Answer(_backup_json(made, file), lambda: _backup_lines(made, file))
+    if paper is not None:
+        from custody_hardware.vault_sheet import vault_sheet  # draws codes: others don't pay for it
+
+        atomic.create_file(paper, vault_sheet(made.vault, made.manifest).encode())
+    return Answer(_backup_json(made, file, paper), lambda: _backup_lines(made, file, paper))
 
 
 @click.command(
@@ -140,10 +148,11 @@ def _restored_without_journal(
     return Answer(json, lines)
 
 
-def _backup_json(made: Backup, file: Path) -> Mapping[str, JsonValue]:
+def _backup_json(made: Backup, file: Path, paper: Path | None) -> Mapping[str, JsonValue]:
     manifest = made.manifest
     return {
         "file": str(file),
+        "paper": None if paper is None else str(paper),
         "sha256": made.sha256,
         "vault_id": manifest.vault_id,
         "journal_id": manifest.journal_id,
@@ -154,7 +163,7 @@ def _backup_json(made: Backup, file: Path) -> Mapping[str, JsonValue]:
     }
 
 
-def _backup_lines(made: Backup, file: Path) -> Iterator[Line]:
+def _backup_lines(made: Backup, file: Path, paper: Path | None) -> Iterator[Line]:
     manifest = made.manifest
     yield Styled(f"wrote {file}: {manifest.entries} entries, read back and equal", Style.GOOD)
     labels, signers = manifest.section(LABELS).lines, manifest.section(SIGNERS).lines
@@ -162,6 +171,8 @@ def _backup_lines(made: Backup, file: Path) -> Iterator[Line]:
     yield "not in it: custody.yaml (this office's settings), chain data, files in outbox and inbox, any key"
     for device in made.unknown_devices:
         yield f"this version has no profile of the device `{device}`: only its description is in it"
+    if paper is not None:
+        yield f"wrote {paper}: print it on A4; it holds the vault file, and of the journal the head alone"
     yield "write these down, away from the file:"
     yield f"  vault_id {manifest.vault_id}"
     yield f"  head     {manifest.head}"

@@ -1,10 +1,12 @@
-"""One frame of text as the dark and light modules of a QR code (segno, ISO/IEC 18004), level L.
+"""One frame of text as the dark and light modules of a QR code (segno, ISO/IEC 18004), level L or, on paper, Q.
 
-Frames are shown on screens and paper in good light; level L leaves the most room, as BBQr advises. All frames
-of a payload get the same version, so that the picture doesn't jump.
+Frames are shown on screens in good light; level L leaves the most room, as BBQr advises. All frames of a payload
+get the same version, so that the picture doesn't jump. What lies in a safe for decades gets level Q: a quarter of
+a code may be stained.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from custody.documents.qr.refusals import too_large
 
@@ -47,8 +49,8 @@ def size_of(version: int) -> int:
     return 17 + 4 * version
 
 
-def matrix_of(text: str, version: int | None) -> Matrix:
-    """Return the code of `text`: of `version`, or of the smallest that holds it.
+def matrix_of(text: str, version: int | None, *, level: Literal["l", "q"] = "l") -> Matrix:
+    """Return the code of `text`: of `version`, or of the smallest that holds it; `level` is its error correction.
 
     Raises:
         InvalidInput: QR_TOO_LARGE: it doesn't fit.
@@ -57,7 +59,7 @@ def matrix_of(text: str, version: int | None) -> Matrix:
 
     mode = "alphanumeric" if text.upper() == text and _is_alphanumeric(text) else "byte"
     try:
-        code = segno.make(text, version=version, error="l", mode=mode, boost_error=False, micro=False)
+        code = segno.make(text, version=version, error=level, mode=mode, boost_error=False, micro=False)
     except segno.DataOverflowError as error:
         raise too_large(f"{len(text)} characters don't fit into one QR code") from error
     return Matrix(tuple(bytes(row) for row in code.matrix))
