@@ -1,8 +1,8 @@
 """One frame of text as the dark and light modules of a QR code (segno, ISO/IEC 18004), level L or, on paper, Q.
 
 Frames are shown on screens in good light; level L leaves the most room, as BBQr advises. All frames of a payload
-get the same version, so that the picture doesn't jump. What lies in a safe for decades gets level Q: a quarter of
-a code may be stained.
+get the same version, so that the picture doesn't jump. Paper gets level Q, which
+stands a quarter of damage.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def size_of(version: int) -> int:
 
 
 def matrix_of(text: str, version: int | None, *, level: Literal["l", "q"] = "l") -> Matrix:
-    """Return the code of `text`: of `version`, or of the smallest that holds it; `level` is its error correction.
+    """Return the code of `text`: of `version`, or of the smallest that holds it; `level` says what damage it stands.
 
     Raises:
         InvalidInput: QR_TOO_LARGE: it doesn't fit.
@@ -59,7 +59,7 @@ def matrix_of(text: str, version: int | None, *, level: Literal["l", "q"] = "l")
 
     mode = "alphanumeric" if text.upper() == text and _is_alphanumeric(text) else "byte"
     try:
-        code = segno.make(text, version=version, error=level, mode=mode, boost_error=False, micro=False)
+        code = segno.make(text, level, version, mode, boost_error=False, micro=False)
     except segno.DataOverflowError as error:
         raise too_large(f"{len(text)} characters don't fit into one QR code") from error
     return Matrix(tuple(bytes(row) for row in code.matrix))
