@@ -1,4 +1,4 @@
-"""`custody coins …`: sync with the chain, list, accept, freeze, label.
+"""`custody coins …`: sync with the chain, list, history, accept, freeze, label.
 
 Only `sync` talks to a node. What is shown from an incomplete view says so in its first line
 and leaves with exit 9; the answer is whole all the same.
@@ -25,6 +25,7 @@ from custody.workflow.office import Desk, decide_again, editing, open_office
 from custody.workflow.sync_coins import SyncOutcome, sync_coins
 from custody_cli.chain_access import opened_chain
 from custody_cli.change_screen import change_answer
+from custody_cli.coins_history import history
 from custody_cli.coins_screen import coin_list_lines, incomplete_lines
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
@@ -49,7 +50,7 @@ _outpoints = click.argument("outpoints", nargs=-1, required=True, metavar="TXID:
     ),
 )
 def coins() -> None:
-    """Coins of the vault: sync with the chain, list, accept, freeze, label."""
+    """Coins of the vault: sync with the chain, list, tell their history, accept, freeze, label."""
 
 
 @coins.command(epilog=examples("custody coins sync", "custody coins sync --to /media/usb/snapshot.json"))
@@ -83,6 +84,9 @@ def list_(session: Session) -> Answer:
     """List every coin at the last sync, with what holds it back. Exit 9 if that view is incomplete."""
     listed = list_coins(open_office(workspace_of(session)))
     return Answer(listed.to_json(), lambda: coin_list_lines(listed), 0 if listed.is_complete else _INCOMPLETE)
+
+
+coins.add_command(history)
 
 
 @coins.command(

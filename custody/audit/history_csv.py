@@ -1,0 +1,61 @@
+"""The history as CSV (RFC 4180): whole satoshis, times in UTC, no text that a spreadsheet would run."""
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+
+from custody.audit.history import HistoryRow
+from custody.documents.display import csv_cell
+from custody.spend.expiry import format_time
+
+COLUMNS = (
+    "time",
+    "height",
+    "block_hash",
+    "txid",
+    "kind",
+    "vout",
+    "address",
+    "branch",
+    "index",
+    "value_sats",
+    "amount_sats",
+    "balance_sats",
+    "payee",
+    "reason",
+    "proposal_id",
+    "approved_by",
+    "label",
+)
+
+
+def history_csv(rows: Sequence[HistoryRow]) -> bytes:
+    """Return the rows with a head line, in UTF-8; columns as `docs/formats/transactions.md` explains them."""
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows(_cells(row) for row in rows)
+    return text.getvalue().encode()
+
+
+def _cells(row: HistoryRow) -> tuple[object, ...]:
+    seen, proposal = row.transaction, row.proposal
+    return (
+        format_time(seen.seen_time),
+        seen.height,
+        seen.block_hash,
+        seen.txid,
+        str(row.kind),
+        row.vout,
+        csv_cell(row.address or ""),
+        row.branch,
+        None if row.place is None else row.place[1],
+        row.value,
+        row.amount,
+        row.balance,
+        csv_cell(row.payee or ""),
+        csv_cell("" if proposal is None else proposal.proposal.reason or ""),
+        None if proposal is None else proposal.proposal_id,
+        csv_cell(", ".join(row.approved_by)),
+        csv_cell(row.label or ""),
+    )
