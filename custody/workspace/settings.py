@@ -9,6 +9,8 @@
     journal:
       url: postgresql://db.example:5432/reserve?sslmode=verify-full
       journal_id: 5f0c2f6d9b1e4a37a1d2c3b4e5f60718
+    signer:
+      python: /opt/hwi/bin/python
 
 A secret never stands in it: only the path of the node's cookie, or of a file that nobody but
 its owner may read. Unknown keys are refused, because a misspelt setting is a missing one.
@@ -26,12 +28,13 @@ from custody.documents.names import check_name
 from custody.documents.strict_yaml import dump, load
 from custody.errors import InvalidInput, JsonValue, SecretRefused
 from custody.workspace.journal_url import JournalUrl
+from custody.workspace.signer_settings import SignerSettings
 
 SETTINGS_FORMAT = "custody-settings/1"
 
 _MAX_BYTES = 64_000
 _MAX_SECRET_BYTES = 1_000
-_KEYS = frozenset({"format", "officer", "chain", "journal"})
+_KEYS = frozenset({"format", "officer", "chain", "journal", "signer"})
 _JOURNAL_KEYS = frozenset({"url", "journal_id"})
 
 
@@ -147,6 +150,8 @@ class Settings:
     """Who acts here when --as doesn't say: a claim, like --as."""
     chain: ChainSettings | None = None
     journal: JournalSettings | None = None
+    signer: SignerSettings | None = None
+    """What talks to hardware wallets; HWI in this Python where nothing is said."""
 
     @classmethod
     def from_document(cls, document: JsonValue) -> "Settings":
@@ -165,11 +170,12 @@ class Settings:
             )
         _refuse_unknown(document, _KEYS, "")
         officer = _optional_text(document, "officer")
-        chain, journal = document.get("chain"), document.get("journal")
+        chain, journal, signer = document.get("chain"), document.get("journal"), document.get("signer")
         return cls(
             officer=None if officer is None else check_name(officer),
             chain=None if chain is None else ChainSettings.from_document(chain),
             journal=None if journal is None else JournalSettings.from_document(journal),
+            signer=None if signer is None else SignerSettings.from_document(signer),
         )
 
     def to_document(self) -> dict[str, JsonValue]:
@@ -181,6 +187,8 @@ class Settings:
             document["chain"] = self.chain.to_document()
         if self.journal is not None:
             document["journal"] = self.journal.to_document()
+        if self.signer is not None:
+            document["signer"] = self.signer.to_document()
         return document
 
 

@@ -138,7 +138,11 @@ class HwiBus:
         method = hwi_requests.METHODS.get(device.driver, "none")
         request = self._about(device, "register")
         # The worker's own patience ends first, so that it can say what happened.
-        request |= {"vault": hwi_requests.vault_part(vault, name), "wait_s": max(1, self._limits.register - 30)}
+        request |= {
+            "vault": hwi_requests.vault_part(vault, name),
+            "file": hwi_requests.multisig_text(vault, name),
+            "wait_s": max(1, self._limits.register - 30),
+        }
         answer = self._converse(device.driver, vault.network, self._limits.register, request)
         found_id, token = hwi_answers.registered_in(answer)
         if method == "policy":

@@ -74,7 +74,7 @@ class Explained:
 
 def explain(reported: Reported) -> Explained:
     """Return what the error means and what to do about it."""
-    maker = MAKERS.get(reported.driver, reported.driver)
+    maker = MAKERS.get(reported.driver, "device")
     for rule in (_missing, _permission, _locked, _app, _busy, _refused, _registration, _gone, _unsupported):
         found = rule(reported, maker)
         if found is not None:

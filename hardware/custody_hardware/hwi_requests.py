@@ -9,6 +9,7 @@ from dataclasses import replace
 from custody.bitcoin.descriptor import ScriptType, add_checksum
 from custody.bitcoin.keys import format_path
 from custody.codes import Code
+from custody.documents.names import check_name
 from custody.errors import CheckFailed, DeviceUnavailable, JsonValue, NotYet
 from custody.ports import Registration
 from custody.vault.formats import bip388, coldcard
@@ -26,8 +27,7 @@ _TOKEN_BYTES = 32
 
 def vault_part(vault: Vault, name: str) -> dict[str, JsonValue]:
     """Return the vault in the worker's words, under the name that the device knows it by."""
-    named = replace(vault, name=name)
-    template, keys = _policy(named)
+    template, keys = _policy(vault)
     is_nested = vault.descriptor.script_type is ScriptType.SH_WSH_SORTEDMULTI
     return {
         "name": name,
@@ -35,7 +35,6 @@ def vault_part(vault: Vault, name: str) -> dict[str, JsonValue]:
         "threshold": vault.threshold,
         "template": template,
         "policy_keys": [*keys],
-        "file": coldcard.write(named),
         "keys": [
             {
                 "fingerprint": key.origin.fingerprint.hex(),
@@ -47,6 +46,11 @@ def vault_part(vault: Vault, name: str) -> dict[str, JsonValue]:
     }
 
 
+def multisig_text(vault: Vault, name: str) -> str:
+    """Return the text that a Coldcard takes in, under `name`."""
+    return coldcard.write(replace(vault, name=name))
+
+
 def address_descriptor(vault: Vault, branch: int, index: int) -> str:
     """Return the descriptor of one address, keys with origin and both last steps, with checksum."""
     keys = ",".join(f"{key.to_text(vault.network)}/{branch}/{index}" for key in vault.descriptor.keys)
@@ -56,11 +60,12 @@ def address_descriptor(vault: Vault, branch: int, index: int) -> str:
 
 
 def require_name(driver: str, name: str) -> None:
-    """Demand a name that the device can keep.
+    """Demand a name of ours that the device can keep.
 
     Raises:
-        DeviceUnavailable: DEVICE_UNSUPPORTED, with the number.
+        InvalidInput: NAME_INVALID. DeviceUnavailable: DEVICE_UNSUPPORTED, with the number.
     """
+    check_name(name)
     longest = _NAME_LENGTHS.get(driver)
     if longest is not None and len(name) > longest:
         raise DeviceUnavailable(
@@ -72,7 +77,7 @@ def require_name(driver: str, name: str) -> None:
 
 def own_policy_id(vault: Vault, name: str) -> bytes:
     """Return the id that a Ledger must give to this vault's policy under `name`."""
-    return policy_id(name, *_policy(replace(vault, name=name)))
+    return policy_id(name, *_policy(vault))
 
 
 def require_registration(driver: str, vault: Vault, kept: Registration | None, *, shows: bool) -> Registration | None:
@@ -121,6 +126,6 @@ def _foreign(name: str) -> CheckFailed:
     )
 
 
-def _policy(named: Vault) -> tuple[str, tuple[str, ...]]:
-    document = read_object(bip388.write(named).encode(), "the wallet policy")
+def _policy(vault: Vault) -> tuple[str, tuple[str, ...]]:
+    document = read_object(bip388.write(vault).encode(), "the wallet policy")
     return document.text("descriptor_template"), document.texts("keys_info")

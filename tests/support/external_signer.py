@@ -51,13 +51,14 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder")
     parser.add_argument("--stdin", action="store_true")
     parser.add_argument("--fingerprint")
     parser.add_argument("--chain", default="main", choices=sorted(_HRP))
-    parser.add_argument("command", nargs="?")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
-    return parser.parse_args()
+    found = parser.parse_args(sys.argv[2:])
+    found.folder = sys.argv[1]
+    found.command, found.rest = (found.rest[0], found.rest[1:]) if found.rest else (None, [])
+    return found
 
 
 def _listed(double: Double) -> dict[str, object]:

@@ -81,7 +81,7 @@ def coldcard_register(client: Any, request: Request) -> Json:
         mixed ^= one
     check = CCProtocolPacker.multisig_check(vault.number("threshold"), len(fingerprints), mixed)
     client.device.check_mitm()
-    length, digest = client.device.upload_file(vault.text("file").encode("ascii"))
+    length, digest = client.device.upload_file(request.text("file").encode("ascii"))
     client.device.send_recv(CCProtocolPacker.multisig_enroll(length, digest), timeout=None)
     end = time.monotonic() + request.number("wait_s")
     while not client.device.send_recv(check, timeout=None):

@@ -1,0 +1,88 @@
+"""The `signer` part of `custody.yaml`: what talks to hardware wallets here, where it isn't HWI in this Python.
+
+    signer:
+      python: /opt/hwi/bin/python         # another interpreter that has HWI
+
+    signer:
+      command: [/usr/local/bin/bhwi]      # any program of Bitcoin Core's external-signer contract
+
+A command is a program and its first arguments, started as they stand: no shell reads them. Nothing in it
+can be a PIN or passphrase, because a process list shows it to everybody (A92).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from custody.codes import Code
+from custody.documents.secret_gate import scan_text
+from custody.errors import InvalidInput, JsonValue, SecretRefused
+
+_KEYS = frozenset({"command", "python"})
+_MAX_ARGUMENTS = 20
+_PASSWORD_OPTIONS = ("-p", "--password")
+
+
+@dataclass(frozen=True, slots=True)
+class SignerSettings:
+    """Exactly one of the two is set."""
+
+    command: tuple[str, ...] | None = None
+    python: Path | None = None
+    """Absolute path of an interpreter that has HWI."""
+
+    @classmethod
+    def from_document(cls, document: JsonValue) -> "SignerSettings":
+        """Read the `signer` part.
+
+        Raises:
+            SecretRefused: the command holds a password.
+            InvalidInput: UNKNOWN_FIELD, MALFORMED_DOCUMENT.
+        """
+        if not isinstance(document, dict):
+            raise _malformed("signer is not a list of settings")
+        unknown = document.keys() - _KEYS
+        if unknown:
+            raise InvalidInput(
+                Code.UNKNOWN_FIELD,
+                f"custody.yaml: {len(unknown)} unknown setting(s), known here are signer.command, signer.python",
+                advice="Correct the spelling.",
+            )
+        if len(document) != 1:
+            raise _malformed("signer has not either command or python")
+        if "command" in document:
+            return cls(command=_command(document["command"]))
+        python = document["python"]
+        if not isinstance(python, str) or not python.isprintable() or not python.startswith("/"):
+            raise _malformed("signer.python is not the absolute path of a Python interpreter")
+        return cls(python=Path(python))
+
+    def to_document(self) -> dict[str, JsonValue]:
+        """Return the form of `custody.yaml`."""
+        return {"python": str(self.python)} if self.command is None else {"command": [*self.command]}
+
+
+def _command(value: JsonValue) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_ARGUMENTS:
+        raise _malformed(f"signer.command is not a list of 1 to {_MAX_ARGUMENTS} texts, as in `[/usr/bin/hwi]`")
+    words = [word for word in value if isinstance(word, str) and word and word.isprintable()]
+    if len(words) != len(value):
+        raise _malformed("signer.command holds something else than lines of text")
+    if "/" in words[0] and not words[0].startswith("/"):
+        raise _malformed("signer.command begins with a relative path; name the program alone or its absolute path")
+    for word in words:
+        scan_text(word, place="signer.command in custody.yaml")
+        if word in _PASSWORD_OPTIONS or word.startswith(tuple(f"{option}=" for option in _PASSWORD_OPTIONS)):
+            raise SecretRefused(
+                Code.SECRET_MATERIAL,
+                "custody.yaml: signer.command holds a password option",
+                advice="Take it out and change that passphrase: type it on the device, or where the program asks.",
+            )
+    return tuple(words)
+
+
+def _malformed(problem: str) -> InvalidInput:
+    return InvalidInput(
+        Code.MALFORMED_DOCUMENT,
+        f"custody.yaml: {problem}",
+        advice="See docs/formats/settings.md for both forms of `signer`.",
+    )
