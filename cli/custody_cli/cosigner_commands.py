@@ -9,6 +9,7 @@ from custody import atomic
 from custody.errors import JsonValue
 from custody.workflow.attest import attestation_to_sign, record_attestation, unattested
 from custody.workflow.office import Desk, decide_again, open_office
+from custody_cli.cosigner_describe import describe, shown_signers
 from custody_cli.loading import workspace_of
 from custody_cli.options import NounGroup, examples
 from custody_cli.output import Answer, Line
@@ -29,11 +30,12 @@ from custody_cli.system import surroundings_of
     cls=NounGroup,
     epilog=examples(
         "custody --vault reserve cosigner list",
+        "custody --vault reserve cosigner describe bo --device ledger --firmware 2.4.6 --custodian 'Bo Berg'",
         "custody --vault reserve cosigner attest cosigner-3 --key ~/.ssh/id_ed25519 --as cy",
     ),
 )
 def cosigner() -> None:
-    """The vault's keys: set up together (BIP 129), listed, attested."""
+    """The vault's keys: set up together (BIP 129), their devices described, listed, attested."""
 
 
 cosigner.add_command(request)
@@ -44,16 +46,18 @@ cosigner.add_command(accept)
 @cosigner.command("list", epilog=examples("custody cosigner list --json"))
 @click.pass_obj
 def list_(session: Session) -> Answer:
-    """List the cosigners and who attested to hold the whole descriptor for each."""
+    """List the cosigners: their devices, what is registered and proven, and who attested to hold the descriptor."""
     office = open_office(workspace_of(session))
     gov = office.state.governance
     demanded = set(unattested(gov, office.vault))
+    signers = {one.name: one for one in shown_signers(office)}
     rows: list[dict[str, JsonValue]] = [
         {
             "name": one.name,
             "fingerprint": one.key.origin.fingerprint.hex(),
             "attested_by": gov.attested[one.name].officer if one.name in gov.attested else None,
             "attestation_missing": one.name in demanded,
+            **signers[one.name].to_json(),
         }
         for one in office.vault.cosigners
     ]
@@ -62,8 +66,14 @@ def list_(session: Session) -> Answer:
         for row in rows:
             word = f"attested by {row['attested_by']}" if row["attested_by"] else "not attested"
             yield f"{row['name']:<20} {row['fingerprint']}  {word}{', DEMANDED' if row['attestation_missing'] else ''}"
+            if office.state.signers.records:
+                yield f"{'':<20} {signers[str(row['name'])].words()}"
+                yield from signers[str(row["name"])].standing()
 
     return Answer({"cosigners": [*rows]}, lines)
+
+
+cosigner.add_command(describe)
 
 
 @cosigner.command(

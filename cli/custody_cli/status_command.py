@@ -1,15 +1,17 @@
 """`custody status`: the first command of an officer's day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
 from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
+from custody.errors import JsonValue
 from custody.workflow.office import open_office
 from custody.workflow.status import GOVERNANCE_UNKNOWN, Status, next_step, status_of
 from custody_cli.change_screen import change_line
 from custody_cli.coins_screen import incomplete_lines
+from custody_cli.cosigner_describe import ShownSigner, shown_signers
 from custody_cli.loading import workspace_of
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Line, Style, Styled
@@ -25,8 +27,13 @@ def status(session: Session) -> Answer:
 
     Exit 9 if the last view of the chain was incomplete. Nothing is asked of a node and nothing is written.
     """
-    found = status_of(open_office(workspace_of(session)), SystemClock())
-    return Answer(found.to_json(), lambda: _lines(found), found.exit_code)
+    office = open_office(workspace_of(session))
+    found = status_of(office, SystemClock())
+    signers = shown_signers(office)
+    listed: list[JsonValue] = [{"cosigner": one.name, **one.to_json()} for one in signers]
+    return Answer(
+        {**found.to_json(), "signers": listed}, lambda: (*_lines(found), *_signer_lines(signers)), found.exit_code
+    )
 
 
 def _lines(found: Status) -> Iterator[Line]:
@@ -56,6 +63,15 @@ def _lines(found: Status) -> Iterator[Line]:
         if not signing.is_complete:
             yield f"    awaits {signing.missing} of {', '.join(signing.unsigned)}"
         yield f"    next: {next_step(view)}"
+
+
+def _signer_lines(signers: Sequence[ShownSigner]) -> Iterator[Line]:
+    """Show which devices are not registered or not proven, once any is described."""
+    unknown = [one.name for one in signers if one.record.description is None]
+    for one in signers:
+        yield from one.standing()
+    if unknown and len(unknown) < len(signers):
+        yield f"devices of {', '.join(unknown)} are not described: `custody cosigner describe`"
 
 
 def _sum_lines(found: Status) -> Iterator[Line]:

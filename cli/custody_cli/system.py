@@ -6,6 +6,7 @@ import time
 from custody.workflow.office import Surroundings
 from custody_cli.session import Session
 from custody_cli.statement_options import actor_of
+from custody_hardware.device_profiles import load_profiles
 
 _POLL_S = 5
 
@@ -27,8 +28,8 @@ class SystemNonces:
 
 
 def surroundings_of(session: Session) -> Surroundings:
-    """Return the machine's clock and randomness, and who says that they act."""
-    return Surroundings(SystemClock(), SystemNonces(), actor_of(session))
+    """Return the machine's clock and randomness, who says that they act, and what is known of devices."""
+    return Surroundings(SystemClock(), SystemNonces(), actor_of(session), load_profiles())
 
 
 def wait_a_while() -> None:

@@ -24,7 +24,9 @@ from custody.vault.importing import import_vault
 from custody.vault.vault import Vault
 from custody.workflow.collect_keys import open_setup
 from custody.workflow.create_vault import create_vault
+from custody.workflow.describe_cosigner import first_descriptions
 from custody.workflow.verify_vault import VaultCheck, verify_vault
+from custody_cli.device_options import devices_of, vault_devices_option
 from custody_cli.loading import (
     MAX_WALLET_BYTES,
     load_pair,
@@ -42,6 +44,7 @@ from custody_cli.vault_backup import backup, restore
 from custody_cli.vault_found import found
 from custody_cli.vault_round_two import RoundTwoOptions, held_against, round_two_options
 from custody_cli.vault_text import compare_lines, first_addresses_json, vault_json, vault_lines
+from custody_hardware.device_profiles import load_profiles
 
 _FINGERPRINT = re.compile(r"[0-9a-fA-F]{8}", re.ASCII)
 _ALTERED = frozenset({Code.WORKSPACE_ALTERED, Code.JOURNAL_ALTERED, Code.JOURNAL_MISSING})
@@ -92,6 +95,7 @@ def vault() -> None:
     metavar="SETUP",
     help="Everything from a complete setup of `custody cosigner request`, instead of the options above.",
 )
+@vault_devices_option
 @_birth_height
 @_ungoverned
 @click.pass_obj
@@ -105,6 +109,7 @@ def create(
     cosigner_files: tuple[str, ...],
     script: str | None,
     setup: Path | None,
+    devices: tuple[str, ...],
     birth_height: int | None,
     ungoverned: bool,
 ) -> Answer:
@@ -113,7 +118,7 @@ def create(
         if name or network or threshold is not None or cosigners or cosigner_files or script:
             raise click.UsageError("--setup says name, network, threshold, script and keys: leave those options out")
         new = replace(open_setup(setup).vault(), birth_height=birth_height or 0)
-        return _created(session, new, directory, (), ungoverned=ungoverned)
+        return _created(session, new, directory, (), devices, ungoverned=ungoverned)
     if name is None or network is None or threshold is None:
         missing = [option for option, value in (("--name", name), ("--network", network)) if value is None]
         raise click.UsageError(f"missing: {', '.join(missing or ['--threshold'])}, or --setup")
@@ -133,7 +138,7 @@ def create(
         birth_height=birth_height or 0,
     )
     notes = [note for _cosigner, notes in read for note in notes]
-    return _created(session, new, directory, notes, ungoverned=ungoverned)
+    return _created(session, new, directory, notes, devices, ungoverned=ungoverned)
 
 
 @vault.command(
@@ -160,6 +165,7 @@ def create(
 )
 @click.option("--receive-only", is_flag=True, help="Accept a vault without a change branch; it can never spend.")
 @round_two_options
+@vault_devices_option
 @_birth_height
 @_ungoverned
 @click.pass_obj
@@ -172,6 +178,7 @@ def import_(
     expect_descriptor: str | None,
     cosigner_names: tuple[str, ...],
     receive_only: bool,
+    devices: tuple[str, ...],
     birth_height: int | None,
     ungoverned: bool,
     round_two: RoundTwoOptions,
@@ -187,7 +194,7 @@ def import_(
     data = round_two.plaintext(read_input(file, max_bytes=MAX_WALLET_BYTES))
     imported = import_vault(data, round_two.terms(terms), expected_descriptor=expect_descriptor)
     imported, own_key_lines = held_against(imported, round_two, directory)
-    answer = _created(session, imported.vault, directory, imported.remarks, ungoverned=ungoverned)
+    answer = _created(session, imported.vault, directory, imported.remarks, devices, ungoverned=ungoverned)
     return replace(
         answer,
         json={**answer.json, "format": str(imported.kind)},
@@ -211,13 +218,13 @@ def show(session: Session, vault_file_path: str | None) -> Answer:
 @vault_file_option
 @click.pass_obj
 def verify(session: Session, vault_file_path: str | None) -> Answer:
-    """Derive everything again: keys, both engines, and the journal's adoption.
+    """Derive everything again: keys, both engines, the journal's adoption, and what its devices can sign.
 
     Exit 3 if a check fails, 10 if the vault file is not what the journal adopted.
     """
     workspace = None if vault_file_path is not None else workspace_of(session)
     checked = load_vault(session, vault_file_path) if workspace is None else load_unadopted(workspace)
-    checks = verify_vault(checked, workspace)
+    checks = verify_vault(checked, workspace, load_profiles())
     findings = [finding for check in checks for finding in check.findings]
     json: dict[str, JsonValue] = {
         "ok": not refusals(findings),
@@ -289,12 +296,27 @@ vault.add_command(backup)
 vault.add_command(restore)
 
 
-def _created(session: Session, new: Vault, directory: Path, notes: Sequence[Finding], *, ungoverned: bool) -> Answer:
+def _created(
+    session: Session,
+    new: Vault,
+    directory: Path,
+    notes: Sequence[Finding],
+    devices: Sequence[str],
+    *,
+    ungoverned: bool,
+) -> Answer:
     """Write the workspace and answer with what every cosigner should now compare."""
+    descriptions, about_devices = first_descriptions(new, devices_of(devices), load_profiles())
     checked = create_vault(
-        new, directory, ungoverned=ungoverned, actor=session.actor, clock=SystemClock(), ids=SystemNonces()
+        new,
+        directory,
+        ungoverned=ungoverned,
+        actor=session.actor,
+        clock=SystemClock(),
+        ids=SystemNonces(),
+        descriptions=descriptions,
     )
-    findings = [*notes, *checked]
+    findings = [*notes, *checked, *about_devices]
 
     def lines() -> Iterator[Line]:
         yield from vault_lines(new, findings)

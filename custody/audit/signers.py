@@ -117,10 +117,22 @@ class SignerRecord:
         return next((one for one in reversed(self.rehearsals) if one.number == number), None)
 
     @property
+    def open_mismatch(self) -> SignerMismatch | None:
+        """The newest disagreement with the vault after which no check has passed."""
+        newest = self.mismatches[-1] if self.mismatches else None
+        return newest if newest is not None and (self.check is None or newest.seq > self.check.seq) else None
+
+    @property
+    def is_registered(self) -> bool:
+        """Registered on the model that it is described as now; a newer firmware keeps what was registered."""
+        registration, said = self.registration, self.description
+        return registration is not None and (said is None or said.device == registration.device)
+
+    @property
     def is_proven(self) -> bool:
         """Checked as the device and firmware that it is described as now, and since its last mismatch."""
         check, said = self.check, self.description
-        if check is None or (self.mismatches and self.mismatches[-1].seq > check.seq):
+        if check is None or self.open_mismatch is not None:
             return False
         return said is None or (said.device == check.device and said.firmware == check.firmware)
 

@@ -8,6 +8,7 @@ recognised and read strictly, but not reviewed: that is `psbt review`.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,7 @@ from custody.documents.qr.ur import unwrap_bytes, ur_frames, wrap_bytes
 from custody.documents.secret_gate import scan_bytes
 from custody.errors import InvalidInput, SecretRefused
 
+_FOUNTAIN_PART = re.compile(r"UR:[^/]+/1-([0-9]+)/")
 _PLACE = "the QR codes' content"
 _MAX_JSON = 4_000_000
 _MAX_TRANSACTION_HEX = 8_000_000
@@ -146,6 +148,13 @@ def frames_of(payload: QrPayload, show_as: ShowAs, max_characters: int) -> Itera
     encodings = {ShowAs.BBQR_HEX: BbqrEncoding.HEX, ShowAs.BBQR_BASE32: BbqrEncoding.BASE32}
     encoding = encodings.get(show_as) or smallest_encoding(payload.data)
     return bbqr_frames(payload.data, _bbqr_type(payload.kind), encoding, max_characters)
+
+
+def frame_count(payload: QrPayload, show_as: ShowAs, max_characters: int) -> int:
+    """Return how many frames carry the whole of `payload` once. Raises as `frames_of`."""
+    frames = frames_of(payload, show_as, max_characters)
+    part = _FOUNTAIN_PART.match(next(frames))
+    return int(part[1]) if part is not None else 1 + sum(1 for _frame in frames)
 
 
 def _of_ur(declared: str, message: bytes) -> QrPayload:

@@ -212,7 +212,6 @@ class DeviceProfile:
     """Day on which the sources were read."""
     refused: str | None
     """Why no vault should have it, in words; None where it may."""
-    test_networks_only: bool
     transports: tuple[Transport, ...]
     hwi: Driver | None
     """None: no driver in HWI 3.2.0."""

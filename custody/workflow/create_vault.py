@@ -4,13 +4,15 @@ Both `vault create` and `vault import` end here. The folder appears whole or not
 a kill never leaves a vault file without the journal that adopted it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from custody import atomic
+from custody.audit.fold import fold
 from custody.audit.journal import GENESIS_PREV, Entry
+from custody.audit.signers import DESCRIBED
 from custody.codes import Code
-from custody.errors import Altered, Finding
+from custody.errors import Altered, Finding, JsonValue
 from custody.ports import Clock, NonceSource
 from custody.vault.checks import require_sound
 from custody.vault.formats import vault_file
@@ -24,19 +26,30 @@ ADOPTED = "vault_adopted"
 
 
 def create_vault(
-    vault: Vault, directory: Path, *, ungoverned: bool, actor: str | None, clock: Clock, ids: NonceSource
+    vault: Vault,
+    directory: Path,
+    *,
+    ungoverned: bool,
+    actor: str | None,
+    clock: Clock,
+    ids: NonceSource,
+    descriptions: Sequence[Mapping[str, JsonValue]] = (),
 ) -> tuple[Finding, ...]:
     """Write the workspace and return what the checks of the vault's keys warn of.
 
-    `ungoverned` says that payments are meant to be possible without a spend policy.
+    `ungoverned` says that payments are meant to be possible without a spend policy; `descriptions` are bodies of
+    `cosigner_described`, as `describe_cosigner` makes them.
 
     Raises:
         InvalidInput: a key is refused, or the parent folder is missing.
         Conflict: VAULT_EXISTS.
     """
     findings = require_sound(vault)
-    entry = adoption(vault, ungoverned=ungoverned, actor=actor, clock=clock, ids=ids)
-    write_workspace(vault, [entry], directory, unique=ids.nonce())
+    entries = [adoption(vault, ungoverned=ungoverned, actor=actor, clock=clock, ids=ids)]
+    for body in descriptions:
+        entries.append(_following(entries[-1], DESCRIBED, body))
+    fold(entries)  # before anything is written: what no later command could read never gets in
+    write_workspace(vault, entries, directory, unique=ids.nonce())
     return findings
 
 
@@ -76,6 +89,20 @@ def adoption(vault: Vault, *, ungoverned: bool, actor: str | None, clock: Clock,
         body={"document": vault.to_document(), "vault_id": vault.vault_id, "ungoverned": ungoverned},
         request_id=ids.nonce(),
         prev=GENESIS_PREV,
+    )
+
+
+def _following(before: Entry, kind: str, body: Mapping[str, JsonValue]) -> Entry:
+    return Entry.make(
+        journal_id=before.journal_id,
+        seq=before.seq + 1,
+        time=before.time,
+        tip=None,
+        actor=before.actor,
+        kind=kind,
+        body=dict(body),
+        request_id=before.request_id,
+        prev=before.hash,
     )
 
 

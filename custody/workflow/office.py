@@ -6,9 +6,9 @@ step decides and what it appends rest on one head; the store's compare-and-appen
 behind that. State is never kept: it is folded anew from the entries each time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from custody.audit.fold import fold, fold_more
@@ -17,6 +17,7 @@ from custody.audit.state import State
 from custody.codes import Code
 from custody.errors import CheckFailed, Conflict, CustodyError, JsonValue
 from custody.ports import Clock, NonceSource
+from custody.vault.device_profile import DeviceProfile
 from custody.vault.vault import Vault
 from custody.workflow.clock import rfc3339
 from custody.workflow.open_vault import require_adopted_file
@@ -35,11 +36,13 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a step takes from outside: the clock for the record, fresh ids, and who says that they act."""
+    """What a step takes from outside: the clock for the record, fresh ids, who says that they act, and facts."""
 
     clock: Clock
     nonces: NonceSource
     actor: str | None
+    profiles: Mapping[str, DeviceProfile] = field(default_factory=dict)
+    """What is known of models of hardware signers; none: nothing is claimed of any."""
 
 
 @dataclass(frozen=True, slots=True)

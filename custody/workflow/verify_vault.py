@@ -4,15 +4,19 @@ Every check runs and reports; none stops the others. What can't be checked from 
 each cosigner still holds the key under their name: only their device shows that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from custody.audit.signer_findings import signer_findings
+from custody.audit.signers import Signers
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.second_opinion import SecondOpinion
 from custody.codes import Code
 from custody.errors import Altered, CustodyError, Finding, Severity
 from custody.vault.checks import inspect_vault
+from custody.vault.device_profile import DeviceProfile
 from custody.vault.vault import Vault
+from custody.workflow.office import open_office
 from custody.workflow.open_vault import open_vault
 from custody.workspace.layout import Workspace
 
@@ -33,11 +37,20 @@ class VaultCheck:
         return all(finding.severity is not Severity.REFUSE for finding in self.findings)
 
 
-def verify_vault(vault: Vault, workspace: Workspace | None) -> tuple[VaultCheck, ...]:
-    """Return every check with its findings; without a workspace there is no adoption to compare with."""
+def verify_vault(
+    vault: Vault, workspace: Workspace | None, profiles: Mapping[str, DeviceProfile]
+) -> tuple[VaultCheck, ...]:
+    """Return every check with its findings; without a workspace there is no adoption to compare with.
+
+    The check `devices` is there where the journal describes a device.
+    """
     checks = [VaultCheck("keys", inspect_vault(vault)), VaultCheck("engines", tuple(_compare_engines(vault)))]
     if workspace is not None:
-        checks.append(VaultCheck("adopted", _compare_adopted(workspace)))
+        adopted = _compare_adopted(workspace)
+        checks.append(VaultCheck("adopted", adopted))
+        signers = Signers() if adopted else open_office(workspace).state.signers
+        if signers.records:
+            checks.append(VaultCheck("devices", signer_findings(vault, signers, profiles)))
     return tuple(checks)
 
 

@@ -291,7 +291,6 @@ def changed(old: str, new: str, model: str = "coldcard-mk4") -> str:
         ('below: "5.6.1"', 'below: "latest"', Code.MALFORMED_DOCUMENT),
         ("model: coldcard-mk4", "model: Coldcard", Code.NAME_INVALID),
         ("slim_allowed: {is: true,", "slim_allowed: {is: maybe,", Code.MALFORMED_DOCUMENT),
-        ("test_networks_only: false", "test_networks_only: null", Code.MALFORMED_DOCUMENT),
     ],
 )
 def test_a_changed_file_is_refused(old: str, new: str, code: Code) -> None:
