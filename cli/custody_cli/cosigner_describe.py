@@ -11,6 +11,7 @@ from custody.errors import JsonValue
 from custody.vault.device_profile import QrDialect
 from custody.workflow.describe_cosigner import Said, describe_cosigner
 from custody.workflow.office import Office
+from custody_cli.device_memory import profiles_of_workspace
 from custody_cli.device_options import MODEL
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
@@ -25,11 +26,8 @@ class ShownSigner:
 
     name: str
     record: SignerRecord
-
-    @property
-    def is_registered(self) -> bool | None:
-        """None where the model keeps nothing, or is not known."""
-        return standing_registration(self.record, load_profiles())
+    is_registered: bool | None
+    """None where the model keeps nothing, or is not known."""
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return everything that was described, and whether it is registered and proven."""
@@ -71,7 +69,9 @@ class ShownSigner:
 
 def shown_signers(office: Office) -> tuple[ShownSigner, ...]:
     """Return the vault's signers in its order."""
-    return tuple(ShownSigner(one.name, office.state.signers.of(one.name)) for one in office.vault.cosigners)
+    profiles = profiles_of_workspace(office.workspace)
+    records = {one.name: office.state.signers.of(one.name) for one in office.vault.cosigners}
+    return tuple(ShownSigner(name, record, standing_registration(record, profiles)) for name, record in records.items())
 
 
 @click.command(
@@ -89,7 +89,11 @@ def shown_signers(office: Office) -> tuple[ShownSigner, ...]:
 @click.option("--seed-firmware", metavar="V", help="Version that made the seed: advisories go by it.")
 @click.option("--custodian", metavar="TEXT", help="Who holds it.")
 @click.option("--place", metavar="TEXT", help="Where it lies.")
-@click.option("--qr-dialect", type=click.Choice([*QrDialect]), help="What its camera reads, if not the model's own.")
+@click.option(
+    "--qr-dialect",
+    type=click.Choice([str(dialect) for dialect in QrDialect]),
+    help="What its camera reads, if not the model's own.",
+)
 @click.pass_obj
 def describe(
     session: Session,
@@ -107,7 +111,7 @@ def describe(
     """
     said = Said(device, firmware, seed_firmware, custodian, place, qr_dialect)
     record, findings = at_desk(session, lambda desk: describe_cosigner(desk, name, said))
-    shown = ShownSigner(name, record)
+    shown = ShownSigner(name, record, standing_registration(record, load_profiles()))
 
     def lines() -> Iterator[Line]:
         yield f"{name}: {shown.words()}"

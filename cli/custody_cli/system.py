@@ -4,9 +4,10 @@ import secrets
 import time
 
 from custody.workflow.office import Surroundings
+from custody_cli.device_memory import profiles_of_workspace
+from custody_cli.loading import workspace_of
 from custody_cli.session import Session
 from custody_cli.statement_options import actor_of
-from custody_hardware.device_profiles import load_profiles
 
 _POLL_S = 5
 
@@ -29,7 +30,7 @@ class SystemNonces:
 
 def surroundings_of(session: Session) -> Surroundings:
     """Return the machine's clock and randomness, who says that they act, and what is known of devices."""
-    return Surroundings(SystemClock(), SystemNonces(), actor_of(session), load_profiles())
+    return Surroundings(SystemClock(), SystemNonces(), actor_of(session), profiles_of_workspace(workspace_of(session)))
 
 
 def wait_a_while() -> None:

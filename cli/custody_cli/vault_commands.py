@@ -26,6 +26,7 @@ from custody.workflow.collect_keys import open_setup
 from custody.workflow.create_vault import create_vault
 from custody.workflow.describe_cosigner import first_descriptions
 from custody.workflow.verify_vault import VaultCheck, verify_vault
+from custody_cli.device_memory import profiles_of_workspace
 from custody_cli.device_options import devices_of, vault_devices_option
 from custody_cli.loading import (
     MAX_WALLET_BYTES,
@@ -224,7 +225,8 @@ def verify(session: Session, vault_file_path: str | None) -> Answer:
     """
     workspace = None if vault_file_path is not None else workspace_of(session)
     checked = load_vault(session, vault_file_path) if workspace is None else load_unadopted(workspace)
-    checks = verify_vault(checked, workspace, load_profiles())
+    profiles = load_profiles() if workspace is None else profiles_of_workspace(workspace)
+    checks = verify_vault(checked, workspace, profiles)
     findings = [finding for check in checks for finding in check.findings]
     json: dict[str, JsonValue] = {
         "ok": not refusals(findings),

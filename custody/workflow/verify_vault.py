@@ -42,7 +42,7 @@ def verify_vault(
 ) -> tuple[VaultCheck, ...]:
     """Return every check with its findings; without a workspace there is no adoption to compare with.
 
-    The check `devices` is there where the journal describes a device.
+    The check `devices` is there where the journal says something of a device.
     """
     checks = [VaultCheck("keys", inspect_vault(vault)), VaultCheck("engines", tuple(_compare_engines(vault)))]
     if workspace is not None:

@@ -1,0 +1,113 @@
+"""The tables of docs/devices/README.md, made from the profiles. Run as a script, it writes them into the page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from custody.bitcoin.network import Network
+from custody.vault.device_profile import DeviceProfile, Limits
+from custody_hardware.device_profiles import MODELS, load_profiles
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "devices"
+PAGE = PAGES / "README.md"
+BEGIN, END = "<!-- facts: made from the profiles -->", "<!-- end of facts -->"
+
+
+def tables() -> str:
+    """Return all tables as Markdown."""
+    profiles = [load_profiles()[model] for model in MODELS if model != "other"]
+    return "\n".join(
+        (*_abilities(profiles), "", *_demands(profiles), "", *_networks(profiles), "", *_advisories(profiles))
+    )
+
+
+def _abilities(profiles: list[DeviceProfile]) -> Iterator[str]:
+    yield "| device | by | keys | inputs | outputs | PSBT bytes | name | registered by |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for one in profiles:
+        for limits in one.limits:
+            yield _row(
+                _link(one, limits),
+                ", ".join(one.transports) or "–",
+                *(
+                    _number(value)
+                    for value in (
+                        limits.cosigners,
+                        limits.inputs,
+                        limits.outputs,
+                        limits.psbt_bytes,
+                        limits.name_length,
+                    )
+                ),
+                "refused" if one.refused else f"{one.registration} ({', '.join(one.registration_routes) or 'nothing'})",
+            )
+
+
+def _demands(profiles: list[DeviceProfile]) -> Iterator[str]:
+    yield "| device | all keys in the PSBT | previous transactions | gets | change known by | shows fee | locktime |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for one in profiles:
+        needs, screen = one.needs, one.screen
+        assert screen is not None, one.model
+        yield _row(
+            f"`{one.model}`",
+            needs.global_xpubs or "?",
+            needs.full_previous or "?",
+            f"{needs.content}, answers trimmed" if needs.trims_answer else needs.content,
+            screen.change_check or "?",
+            _word(screen.fee),
+            _word(screen.locktime),
+        )
+
+
+def _networks(profiles: list[DeviceProfile]) -> Iterator[str]:
+    yield "| device | main | testnet4 | signet | regtest | files it writes | QR |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for one in profiles:
+        networks = one.limits[-1].networks
+        assert networks is not None, one.model
+        writes = "–" if one.card is None else ", ".join(f"`{name}`" for name in one.card.writes)
+        codes = "–" if one.qr is None else ", ".join(one.qr.dialects)
+        yield _row(f"`{one.model}`", *(_shown(one, networks.get(net)) for net in Network), writes, codes)
+
+
+def _advisories(profiles: list[DeviceProfile]) -> Iterator[str]:
+    yield "| device | advisory | firmware | what | what to do |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in profiles:
+        for advisory in one.advisories:
+            said = f"{advisory.subject}: " + "; ".join(str(some) for some in advisory.affected)
+            yield _row(f"`{one.model}`", f"`{advisory.name}`", said, advisory.text, advisory.advice)
+
+
+def _link(one: DeviceProfile, limits: Limits) -> str:
+    firmware = "" if len(one.limits) == 1 else f", {limits.firmware}"
+    return f"[`{one.model}`]({one.model}.md) {one.name}{firmware}"
+
+
+def _shown(one: DeviceProfile, shown: "object") -> str:
+    if not isinstance(shown, dict):
+        return "no"
+    routes: dict[str, list[str]] = {}
+    for route, prefix in shown.items():
+        routes.setdefault(prefix, []).append(str(route))
+    if len(routes) == 1 and set(shown) == set(one.transports):
+        return next(iter(routes))
+    return ", ".join(f"{prefix} by {' and '.join(by)}" for prefix, by in routes.items()) or "yes"
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+def _word(value: bool | None) -> str:
+    return {True: "yes", False: "no", None: "?"}[value]
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{tables()}\n{END}{rest.split(END)[1]}", encoding="utf-8")
