@@ -19,6 +19,8 @@ from custody_cli.session import Session
 from custody_cli.steps import at_desk
 from custody_hardware.device_profiles import load_profiles
 
+_DIALECT = click.Choice([str(dialect) for dialect in QrDialect])
+
 
 @dataclass(frozen=True, slots=True)
 class ShownSigner:
@@ -89,11 +91,7 @@ def shown_signers(office: Office) -> tuple[ShownSigner, ...]:
 @click.option("--seed-firmware", metavar="V", help="Version that made the seed: advisories go by it.")
 @click.option("--custodian", metavar="TEXT", help="Who holds it.")
 @click.option("--place", metavar="TEXT", help="Where it lies.")
-@click.option(
-    "--qr-dialect",
-    type=click.Choice([str(dialect) for dialect in QrDialect]),
-    help="What its camera reads, if not the model's own.",
-)
+@click.option("--qr-dialect", type=_DIALECT, help="What its camera reads, if not the model's own.")
 @click.pass_obj
 def describe(
     session: Session,
