@@ -81,7 +81,7 @@ def _advisories(profiles: list[DeviceProfile]) -> Iterator[str]:
 
 def _link(one: DeviceProfile, limits: Limits) -> str:
     firmware = "" if len(one.limits) == 1 else f", {limits.firmware}"
-    return f"[`{one.model}`]({one.model}.md) {one.name}{firmware}"
+    return f"`{one.model}` {one.name}{firmware}"
 
 
 def _shown(one: DeviceProfile, shown: "object") -> str:
