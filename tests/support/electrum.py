@@ -1,6 +1,7 @@
 """A real Electrum for the tests marked `electrum`: ELECTRUM, PATH, or what `make electrum` unpacked under .electrum.
 
-It runs offline with a folder of its own. Without it the tests are skipped with the reason.
+It runs offline with a folder of its own. Without it the tests are skipped with the reason; where CI is set they fail
+instead, so that nothing is skipped unseen.
 """
 
 import json
@@ -45,8 +46,11 @@ class Electrum:
 
 @pytest.fixture
 def electrum(tmp_path: Path) -> Electrum:
-    """Return Electrum, or skip the test."""
+    """Return Electrum, or skip the test (in CI: fail)."""
     program = os.environ.get("ELECTRUM") or shutil.which("electrum") or str(ROOT / ".electrum" / "electrum")
     if not Path(program).exists():
-        pytest.skip("no Electrum here: make electrum, or set ELECTRUM")
+        reason = "no Electrum here: make electrum, or set ELECTRUM"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     return Electrum(program, tmp_path / "electrum")

@@ -6,6 +6,7 @@ import pytest
 
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.network import Network
+from custody.errors import JsonValue
 from custody.vault.formats import core_descriptors
 from custody.vault.formats.registry import ImportTerms
 from custody.vault.importing import import_vault
@@ -14,6 +15,9 @@ from support.vaults import make_vault
 
 pytestmark = pytest.mark.node
 
+_TYPES = {ScriptType.WSH_SORTEDMULTI: "bech32", ScriptType.SH_WSH_SORTEDMULTI: "p2sh-segwit"}
+"""What the node calls the addresses."""
+
 
 @pytest.mark.parametrize("script_type", list(ScriptType))
 def test_a_node_takes_our_export_and_lists_it_back(node: Node, script_type: ScriptType) -> None:
@@ -21,7 +25,8 @@ def test_a_node_takes_our_export_and_lists_it_back(node: Node, script_type: Scri
     name = f"vault-export-{script_type}"
     node.rpc("createwallet", name, True, True)
     wallet = node.json_rpc.for_wallet(name)
-    answers = wallet.call("importdescriptors", [json.loads(core_descriptors.write(vault))])
+    exported = json.loads(core_descriptors.write(vault))
+    answers = wallet.call("importdescriptors", [exported])
     assert isinstance(answers, list)
     assert [answer["success"] for answer in answers if isinstance(answer, dict)] == [True, True]
 
@@ -32,6 +37,16 @@ def test_a_node_takes_our_export_and_lists_it_back(node: Node, script_type: Scri
         expected_descriptor=vault.descriptor_text,
     )
     assert imported.vault.vault_id == vault.vault_id
+
+    # Of the very text that we export, and of what the node's wallet made of it.
+    for branch, one in enumerate(exported):
+        ours = [vault.address_at(branch, index) for index in range(10)]
+        assert node.rpc("deriveaddresses", one["desc"], [0, 9]) == ours
+        asked: tuple[str, list[JsonValue]]
+        asked = (
+            ("getrawchangeaddress", [_TYPES[script_type]]) if branch else ("getnewaddress", ["", _TYPES[script_type]])
+        )
+        assert [wallet.call(*asked) for _ in range(10)] == ours
 
     for branch in (0, 1):
         theirs = node.rpc("deriveaddresses", vault.descriptor.single_branch_text(branch, vault.network), [0, 99])
