@@ -37,6 +37,7 @@ NOUNS = {
     "policy": LazyCommand("custody_cli.policy_commands:policy", "The spend policy: check, test, explain, adopt."),
     "change": LazyCommand("custody_cli.change_commands:change", "Changes of governance on their way: sign, refuse."),
     "proposal": LazyCommand("custody_cli.proposal_commands:proposal", "Payments: draft, approve, sign, broadcast."),
+    "device": LazyCommand("custody_cli.device_commands:device", "Hardware signers: keys, addresses, a check."),
     "psbt": LazyCommand("custody_cli.psbt_commands:psbt", "Review a PSBT or bundle; combine, convert. No workspace."),
     "qr": LazyCommand("custody_cli.qr_commands:qr", "QR codes: show a PSBT or a descriptor, read them."),
     "pin": LazyCommand("custody_cli.pin_commands:pin", "A signer's own pin: whose officers and policy count."),

@@ -12,12 +12,12 @@ from custody.spend.draft import Payee
 from custody.spend.payments import Payment, parse_payments
 from custody.workflow.draft_proposal import Wish, draft_payment
 from custody.workflow.finish_proposal import broadcast_proposal, end_proposal, finalize_proposal, wait_for_confirmation
-from custody.workflow.office import Desk, editing, open_office
-from custody.workflow.proposal_access import collected_psbt, find_proposal
+from custody.workflow.office import Desk, open_office
+from custody.workflow.proposal_access import find_proposal
 from custody.workflow.proposal_view import ProposalView, view_proposal
 from custody.workflow.psbt_files import read_returned
 from custody.workflow.replace_proposal import bump_inflow, bump_proposal, cancel_proposal
-from custody.workflow.sign_proposal import Added, add_returned, sign_with_device
+from custody.workflow.sign_proposal import Added, add_returned
 from custody.workflow.sync_coins import sync_coins
 from custody_cli.card_import import add_from_cards
 from custody_cli.confirm import confirm_amount
@@ -38,10 +38,11 @@ from custody_cli.proposal_options import (
     rate_of,
 )
 from custody_cli.proposal_screen import answer_of, list_line
+from custody_cli.proposal_sign import sign
 from custody_cli.review_options import MAX_PSBT_FILE
 from custody_cli.session import Session
 from custody_cli.steps import at_desk, on_chain
-from custody_cli.system import surroundings_of, wait_a_while
+from custody_cli.system import wait_a_while
 
 _MAX_PAYMENTS_FILE = 1_000_000
 
@@ -144,43 +145,7 @@ def show(session: Session, named: str | None) -> Answer:
 
 proposal.add_command(approve)
 proposal.add_command(export)
-
-
-@proposal.command(
-    epilog=examples(
-        "custody proposal sign --simulator 1",
-        "custody proposal sign 3f9a21c07be4d512 --simulator 2 --confirm-sats 150000000",
-    )
-)
-@proposal_argument
-@click.option("--simulator", type=click.IntRange(1, 15), metavar="N", help="Simulated device N; test networks only.")
-@ack_option
-@confirm_option
-@max_fee_option
-@click.pass_obj
-def sign(
-    session: Session,
-    named: str | None,
-    simulator: int | None,
-    acks: tuple[str, ...],
-    confirm_sats: int | None,
-    max_fee_sats: int | None,
-) -> Answer:
-    """Let a device sign here; what it returns is verified before it is recorded."""
-    from custody_hardware.simulator import SimulatedDevice
-
-    if simulator is None:
-        raise click.UsageError("name a device: --simulator N; other devices sign a file, see `proposal export`")
-    limits = limits_of(max_fee_sats)
-    office = open_office(workspace_of(session))
-    device = SimulatedDevice(simulator, office.vault)
-    view = view_proposal(office.state, office.vault, find_proposal(office.state, named), limits)
-    for line in device.display(collected_psbt(view.record).serialize()).lines:
-        session.talk(f"{device.name} shows  {line}")
-    confirm_amount(view, verb="sign", confirm_sats=confirm_sats)
-    with editing(workspace_of(session), surroundings_of(session)) as desk:
-        added = sign_with_device(desk, device, view.proposal_id, given_acks=acks, limits=limits)
-        return answer_of(view_proposal(desk.state, desk.vault, added.record))
+proposal.add_command(sign)
 
 
 @proposal.command(

@@ -20,6 +20,8 @@ from custody.workflow.device_record import mismatch
 
 _TEST_NETWORKS = tuple(network for network in Network if not network.is_main)
 _LONGEST_ANSWER = 120
+ENDING = 6
+"""Characters of an address that a holder types off the screen, where a device is checked by files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,29 @@ def require_same_address(vault: Vault, cosigner: Cosigner, wanted: ShownAddress,
         what="address",
         expected=wanted.address,
         got=got,
+    )
+
+
+def require_same_ending(cosigner: Cosigner, wanted: ShownAddress, typed: str) -> None:
+    """Demand that what a holder typed off the screen is the end of the wanted address, `ENDING` characters.
+
+    The end is the same however a test network's address begins, but for the checksum: each way counts.
+
+    Raises:
+        CheckFailed: DEVICE_ADDRESS_MISMATCH.
+    """
+    endings = {text[-ENDING:] for text in wanted.on_screen}
+    if typed.lower() in {ending.lower() for ending in endings}:
+        return
+    got = typed if len(typed) <= _LONGEST_ANSWER and typed.isascii() and typed.isprintable() else "something else"
+    raise mismatch(
+        Code.DEVICE_ADDRESS_MISMATCH,
+        f"the device of `{cosigner.name}` shows an address that ends in `{got}`, the vault's ends in "
+        f"`{wanted.address[-ENDING:]}`",
+        cosigner=cosigner.name,
+        what="address",
+        expected=wanted.address,
+        got=f"…{got}",
     )
 
 

@@ -17,18 +17,21 @@ from custody.codes import Code
 from custody.documents.secret_gate import scan_text
 from custody.errors import InvalidInput, JsonValue, SecretRefused
 
-_KEYS = frozenset({"command", "python"})
+_KEYS = frozenset({"command", "python", "wait_s"})
+_LONGEST_WAIT_S = 86_400
 _MAX_ARGUMENTS = 20
 _PASSWORD_OPTIONS = ("-p", "--password")
 
 
 @dataclass(frozen=True, slots=True)
 class SignerSettings:
-    """Exactly one of the two is set."""
+    """Command and python exclude each other; without both it is HWI in this Python."""
 
     command: tuple[str, ...] | None = None
     python: Path | None = None
     """Absolute path of an interpreter that has HWI."""
+    wait_s: int | None = None
+    """Seconds that a device may take for one answer, its holder's reading included."""
 
     @classmethod
     def from_document(cls, document: JsonValue) -> "SignerSettings":
@@ -44,21 +47,37 @@ class SignerSettings:
         if unknown:
             raise InvalidInput(
                 Code.UNKNOWN_FIELD,
-                f"custody.yaml: {len(unknown)} unknown setting(s), known here are signer.command, signer.python",
+                f"custody.yaml: {len(unknown)} unknown setting(s), known here are signer.command, signer.python, signer.wait_s",
                 advice="Correct the spelling.",
             )
-        if len(document) != 1:
+        if not document or {"command", "python"} <= document.keys():
             raise _malformed("signer has not either command or python")
+        wait_s = _wait_s(document["wait_s"]) if "wait_s" in document else None
         if "command" in document:
-            return cls(command=_command(document["command"]))
+            return cls(command=_command(document["command"]), wait_s=wait_s)
+        if "python" not in document:
+            return cls(wait_s=wait_s)
         python = document["python"]
         if not isinstance(python, str) or not python.isprintable() or not python.startswith("/"):
             raise _malformed("signer.python is not the absolute path of a Python interpreter")
-        return cls(python=Path(python))
+        return cls(python=Path(python), wait_s=wait_s)
 
     def to_document(self) -> dict[str, JsonValue]:
         """Return the form of `custody.yaml`."""
-        return {"python": str(self.python)} if self.command is None else {"command": [*self.command]}
+        document: dict[str, JsonValue] = {}
+        if self.command is not None:
+            document["command"] = [*self.command]
+        if self.python is not None:
+            document["python"] = str(self.python)
+        if self.wait_s is not None:
+            document["wait_s"] = self.wait_s
+        return document
+
+
+def _wait_s(value: JsonValue) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_WAIT_S:
+        raise _malformed(f"signer.wait_s is not 1 to {_LONGEST_WAIT_S} seconds")
+    return value
 
 
 def _command(value: JsonValue) -> tuple[str, ...]:

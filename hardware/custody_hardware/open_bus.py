@@ -1,9 +1,11 @@
 """The bus that settings choose: HWI here, HWI under another Python, or another program altogether."""
 
+from dataclasses import fields
+
 from custody.ports import SignerBus
 from custody.workspace.signer_settings import SignerSettings
 from custody_hardware.external_bus import ExternalBus
-from custody_hardware.hwi_bus import AskHidden, HwiBus
+from custody_hardware.hwi_bus import AskHidden, HwiBus, TimeLimits
 
 
 def open_bus(settings: SignerSettings | None, *, ask_hidden: AskHidden | None = None) -> SignerBus:
@@ -11,6 +13,8 @@ def open_bus(settings: SignerSettings | None, *, ask_hidden: AskHidden | None = 
 
     `ask_hidden` reads what a device takes from the keyboard, echo off; None where there is no terminal.
     """
-    if settings is not None and settings.command is not None:
-        return ExternalBus(settings.command)
-    return HwiBus(python=None if settings is None else settings.python, ask_hidden=ask_hidden)
+    chosen = settings or SignerSettings()
+    limits = TimeLimits() if chosen.wait_s is None else TimeLimits(*[chosen.wait_s] * len(fields(TimeLimits)))
+    if chosen.command is not None:
+        return ExternalBus(chosen.command, limits=limits)
+    return HwiBus(python=chosen.python, ask_hidden=ask_hidden, limits=limits)

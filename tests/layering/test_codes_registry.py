@@ -8,7 +8,6 @@ from support.source_tree import ROOT, modules
 RESERVED = {
     "ADDRESS_NOT_OURS": "`address verify`",
     "PRIOR_HISTORY": "`coins accept` and `status`",
-    "DEVICE_KEY_UNCOMPARED": "`device` commands",
 }
 """Codes promised by the design, with what will use them; take a code out when it is used."""
 

@@ -17,7 +17,12 @@ XPRV = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJx
 
 @pytest.mark.parametrize(
     "signer",
-    [SignerSettings(python=Path("/opt/hwi/bin/python")), SignerSettings(command=("/usr/bin/hwi", "--expert"))],
+    [
+        SignerSettings(python=Path("/opt/hwi/bin/python")),
+        SignerSettings(command=("/usr/bin/hwi", "--expert")),
+        SignerSettings(command=("/usr/bin/hwi",), wait_s=30),
+        SignerSettings(wait_s=86_400),
+    ],
 )
 def test_signer_settings_read_back(tmp_path: Path, signer: SignerSettings) -> None:
     path = tmp_path / "custody.yaml"
@@ -37,6 +42,9 @@ def test_signer_settings_read_back(tmp_path: Path, signer: SignerSettings) -> No
         ("signer:\n  command: [bin/hwi]", Code.MALFORMED_DOCUMENT),
         ("signer:\n  python: python3", Code.MALFORMED_DOCUMENT),
         ("signer:\n  python: /usr/bin/python3\n  command: [hwi]", Code.MALFORMED_DOCUMENT),
+        ("signer:\n  wait_s: 0", Code.MALFORMED_DOCUMENT),
+        ("signer:\n  wait_s: 86401", Code.MALFORMED_DOCUMENT),
+        ("signer:\n  command: [hwi]\n  wait_s: soon", Code.MALFORMED_DOCUMENT),
     ],
 )
 def test_a_malformed_signer_is_refused(tmp_path: Path, text: str, code: Code) -> None:

@@ -1,0 +1,93 @@
+"""Which bus reaches the devices, and which vault and journal stand behind a device command.
+
+`custody.yaml` names a program that speaks Bitcoin Core's external-signer commands, or else HWI is asked
+in a process of its own. Nothing is searched for on USB unless a device command is run.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from custody.audit.signers import Signers
+from custody.codes import Code
+from custody.errors import CustodyError, DeviceUnavailable
+from custody.ports import SignerBus
+from custody.vault.vault import Vault
+from custody.workflow.device_record import Recorder, record_nothing
+from custody.workflow.office import Desk, Event, open_office
+from custody.workspace.settings import Settings, load_settings
+from custody_cli.loading import load_vault_at, workspace_of
+from custody_cli.session import Session
+from custody_cli.steps import at_desk
+
+
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """The vault of a device command, what its journal says of devices, and how to add to that."""
+
+    vault: Vault
+    signers: Signers
+    record: Recorder
+    has_journal: bool
+
+
+def at_hand(session: Session, vault_file: str | None) -> AtHand:
+    """Return the workspace's vault with its journal, or the vault of a file, which has none.
+
+    Raises:
+        InvalidInput: VAULT_NOT_FOUND, and all that a vault file is refused for.
+    """
+    if vault_file is not None:
+        return AtHand(load_vault_at(vault_file), Signers(), record_nothing, has_journal=False)
+    office = open_office(workspace_of(session))
+
+    def record(events: Sequence[Event]) -> None:
+        def step(desk: Desk) -> None:
+            desk.record(events)
+
+        at_desk(session, step)
+
+    return AtHand(office.vault, office.state.signers, record, has_journal=True)
+
+
+def at_hand_or_none(session: Session, vault_file: str | None) -> AtHand | None:
+    """Return what `at_hand` does, None where there is no vault at all."""
+    try:
+        return at_hand(session, vault_file)
+    except CustodyError as error:
+        if error.code is Code.VAULT_NOT_FOUND and vault_file is None and session.vault_directory is None:
+            return None
+        raise
+
+
+def signer_bus(session: Session) -> SignerBus:
+    """Return the bus that this office's settings name.
+
+    Raises:
+        InvalidInput: the settings are not what this version knows.
+    """
+    from custody_hardware.open_bus import open_bus  # only who asks a device pays for it
+
+    has_terminal = sys.stdin is not None and sys.stdin.isatty()
+    return open_bus(_settings(session).signer, ask_hidden=_ask_hidden if has_terminal else None)
+
+
+def _settings(session: Session) -> Settings:
+    try:
+        return load_settings(workspace_of(session).custody_yaml)
+    except CustodyError as error:
+        if error.code is Code.VAULT_NOT_FOUND and session.vault_directory is None:
+            return Settings()
+        raise
+
+
+def _ask_hidden(prompt: str) -> str:
+    """Read a PIN or passphrase from the terminal with echo off; it goes into the driver's pipe and is forgotten."""
+    import getpass
+
+    typed = getpass.getpass(prompt)
+    if not typed:
+        raise DeviceUnavailable(
+            Code.DEVICE_LOCKED, "nothing was typed: the device stays locked", advice="Run the command again."
+        )
+    return typed

@@ -1,0 +1,256 @@
+"""What a profile says that a device can and can't do in one vault, and which device a driver means.
+
+A profile is read knowledge, not a trial: what it doesn't know is said as unknown, and what rests on a
+device's own word (model, firmware) is no more than that. Nothing here is trusted with money.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from custody.audit.signers import SignerRecord
+from custody.bitcoin.network import Network
+from custody.codes import Code
+from custody.errors import CheckFailed, DeviceUnavailable, Finding, Severity
+from custody.ports import FoundDevice, Registration
+from custody.vault.cosigner import Cosigner
+from custody.vault.device_profile import (
+    AdvisorySubject,
+    ChangeCheck,
+    DeviceProfile,
+    Limits,
+    RegistrationMethod,
+    Transport,
+    models_for_driver,
+)
+from custody.vault.vault import Vault
+
+Profiles = Mapping[str, DeviceProfile]
+
+_CHANGE = {
+    ChangeCheck.REGISTERED: "knows change by the vault that is registered on it",
+    ChangeCheck.TRANSACTION: "knows change by comparing it with the inputs of the same transaction",
+    ChangeCheck.SCAN: "knows change only after its holder let it read the descriptor",
+    ChangeCheck.PATH: "believes the path that a file claims for change: compare change with the review yourself",
+    ChangeCheck.NEVER: "can't tell change from a payment: compare every output with the review yourself",
+}
+_TRUSTED_CHANGE = frozenset({ChangeCheck.REGISTERED, ChangeCheck.TRANSACTION})
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What is known of a device in one vault, in sentences for its holder."""
+
+    can: tuple[str, ...]
+    cannot: tuple[str, ...]
+    unknown: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+    """Published about this firmware, or about what may be its firmware, with what to do."""
+
+
+def model_of(device: FoundDevice, record: SignerRecord, profiles: Profiles) -> str:
+    """Return the id of the profile that fits: the described one, else the one that the driver means.
+
+    Where the driver means several or none, the driver's own name, which is no profile's id.
+    """
+    meant = _models_of(device, profiles)
+    described = record.description.device if record.description is not None else None
+    if described is not None and (not meant or described in meant):
+        return described
+    return meant[0] if len(meant) == 1 else device.driver
+
+
+def firmware_of(device: FoundDevice, record: SignerRecord) -> str | None:
+    """Return the firmware that the device tells, else what its custodian described."""
+    if device.firmware is not None:
+        return device.firmware
+    return record.description.firmware if record.description is not None else None
+
+
+def abilities(profile: DeviceProfile, firmware: str | None, vault: Vault) -> Abilities:
+    """Say what the device can and can't do for `vault`, over USB first."""
+    can: list[str] = []
+    cannot: list[str] = []
+    unknown: list[str] = []
+    limits = profile.limits_of(firmware)
+    if profile.refused is not None:
+        cannot.append(f"be recommended: {profile.refused}")
+    if not limits:
+        unknown.append(f"what firmware {firmware} can do: no profile covers it")
+    for one in limits[:1] if len(limits) == 1 else ():
+        _judge_limits(one, vault, can, cannot, unknown)
+    if len(limits) > 1:
+        unknown.append("its firmware, on which its limits depend")
+    _judge_change(profile, can, cannot, unknown)
+    if profile.registration is not None and profile.registration is not RegistrationMethod.NONE:
+        routes = ", ".join(str(route) for route in profile.registration_routes)
+        can.append(f"keep this vault, registered by {routes or 'a way that is not known'}")
+    return Abilities(tuple(can), tuple(cannot), tuple(unknown), notices(profile, firmware))
+
+
+def notices(profile: DeviceProfile, firmware: str | None) -> tuple[str, ...]:
+    """Return what was published about this firmware, or about what may be its firmware, with what to do."""
+    about_running = [one for one in profile.advisories if one.subject is AdvisorySubject.RUNNING]
+    return tuple(
+        f"{'' if one.affects(firmware) else 'if its firmware is one of these: '}{one.text}. {one.advice}"
+        for one in about_running
+        if one.affects(firmware) is not False
+    )
+
+
+def require_network(profile: DeviceProfile, firmware: str | None, network: Network, name: str) -> None:
+    """Refuse a rehearsal on a network that the device surely doesn't have.
+
+    Raises:
+        DeviceUnavailable: DEVICE_UNSUPPORTED.
+    """
+    limits = profile.limits_of(firmware)
+    if limits and all(one.networks is not None and network not in one.networks for one in limits):
+        raise DeviceUnavailable(
+            Code.DEVICE_UNSUPPORTED,
+            f"the device of `{name}` ({profile.name}) has no network `{network}`: it can't be rehearsed there",
+            advice="Check it in a vault on a network that it has, on `main` before the first coin; "
+            "a rehearsal is unspendable there too.",
+        )
+
+
+def device_findings(
+    cosigner: Cosigner,
+    record: SignerRecord,
+    *,
+    model: str,
+    firmware: str | None,
+    profiles: Profiles,
+    key_was_compared: bool,
+) -> tuple[Finding, ...]:
+    """Return what to know of a device before it signs; each warning must be acknowledged."""
+    findings: list[Finding] = []
+    profile = profiles.get(model)
+    keeps = profile is None or profile.registration is not RegistrationMethod.NONE
+    if keeps and not is_registered(record, model):
+        findings.append(
+            _warn(
+                Code.DEVICE_UNREGISTERED,
+                cosigner,
+                f"the journal holds no registration of this vault on the device of `{cosigner.name}`: it may refuse, "
+                "or show change as a payment",
+                f"Register it first with `custody device register {cosigner.name}`.",
+            )
+        )
+    if not is_proven_as(record, model, firmware):
+        findings.append(
+            _warn(
+                Code.DEVICE_UNPROVEN,
+                cosigner,
+                f"the device of `{cosigner.name}` has not passed a check as {model} with firmware "
+                f"{firmware or 'unknown'}",
+                f"Check it first with `custody device check {cosigner.name}`; nothing can be spent by that.",
+            )
+        )
+    if not key_was_compared:
+        findings.append(
+            Finding(
+                Code.DEVICE_KEY_UNCOMPARED,
+                Severity.NOTE,
+                cosigner.where,
+                "the signer's program gives out no key: whose device it is shows only in its signature",
+                "Nothing to do: the signature is verified before it is recorded.",
+            )
+        )
+    return tuple(findings)
+
+
+def is_registered(record: SignerRecord, model: str) -> bool:
+    """Whether the newest registration is on this model of device."""
+    return record.registration is not None and record.registration.device == model
+
+
+def is_proven_as(record: SignerRecord, model: str, firmware: str | None) -> bool:
+    """Whether the device passed a check as this model with this firmware; an unknown one is not held against it."""
+    check = record.check
+    if check is None or not record.is_proven:
+        return False
+    return check.device == model and (firmware is None or check.firmware == firmware)
+
+
+def kept_registration(record: SignerRecord, model: str, cosigner: str) -> Registration | None:
+    """Return what was kept when the vault was registered on this device, None where nothing was.
+
+    Raises:
+        CheckFailed: POLICY_HMAC_UNKNOWN, a token that another model gave out: it is never tried, nor left out.
+    """
+    kept = record.registration
+    if kept is None or kept.device == model:
+        return None if kept is None else Registration(kept.method, kept.name, kept.policy_id, kept.token)
+    if kept.token is None:
+        return None
+    raise CheckFailed(
+        Code.POLICY_HMAC_UNKNOWN,
+        f"the registration kept for `{cosigner}` was made on `{kept.device}`, connected is `{model}`",
+        advice=f"If the device was exchanged on purpose, run `custody device register {cosigner}` with the new one.",
+    )
+
+
+def warns_of_change(profile: DeviceProfile | None) -> bool:
+    """Whether the holder must compare change by themselves, since the device doesn't verify it (A114)."""
+    check = None if profile is None or profile.screen is None else profile.screen.change_check
+    return check not in _TRUSTED_CHANGE
+
+
+def _models_of(device: FoundDevice, profiles: Profiles) -> tuple[str, ...]:
+    """Return what a driver may mean; a program of Bitcoin Core's contract tells a model and no driver."""
+    meant = models_for_driver(profiles, device.driver, device.model)
+    if meant or not device.model:
+        return meant
+    names = dict.fromkeys(name for one in profiles.values() if one.hwi is not None for name in one.hwi.names)
+    return tuple(dict.fromkeys(model for name in names for model in models_for_driver(profiles, name, device.model)))
+
+
+def _judge_limits(limits: Limits, vault: Vault, can: list[str], cannot: list[str], unknown: list[str]) -> None:
+    count, script, network = len(vault.cosigners), vault.descriptor.script_type, vault.network
+    if limits.cosigners is None:
+        unknown.append("how many cosigners it takes")
+    elif count > limits.cosigners:
+        cannot.append(f"sign here: it takes {limits.cosigners} cosigners, the vault has {count}")
+    else:
+        can.append(f"sign with {count} cosigners; it takes up to {limits.cosigners}")
+    if limits.scripts is None:
+        unknown.append(f"whether it signs {script}")
+    elif script not in limits.scripts:
+        cannot.append(f"sign here: it doesn't know {script}")
+    if limits.networks is None:
+        unknown.append(f"how it writes addresses of {network}")
+    elif network not in limits.networks:
+        cannot.append(f"be used here: it has no network {network}")
+    else:
+        _judge_prefix(limits.networks[network], network, can, cannot)
+    for most, what in ((limits.inputs, "inputs"), (limits.outputs, "outputs")):
+        if most is not None:
+            can.append(f"sign up to {most} {what} at once")
+
+
+def _judge_prefix(routes: Mapping[Transport, str], network: Network, can: list[str], cannot: list[str]) -> None:
+    if Transport.USB not in routes:
+        others: Sequence[str] = [str(route) for route in routes]
+        cannot.append(f"be used by cable: {', '.join(others) or 'no way is known'}")
+        return
+    prefix = routes[Transport.USB]
+    differs = "" if prefix == network.hrp else f"… instead of {network.hrp}1…: `device show-address` prints both"
+    can.append(f"show addresses, as {prefix}1{differs}")
+
+
+def _judge_change(profile: DeviceProfile, can: list[str], cannot: list[str], unknown: list[str]) -> None:
+    screen = profile.screen
+    if screen is None or screen.change_check is None:
+        unknown.append("how it knows change")
+        return
+    (can if screen.change_check in _TRUSTED_CHANGE else cannot).append(
+        _CHANGE[screen.change_check]
+        if screen.change_check in _TRUSTED_CHANGE
+        else f"verify change: it {_CHANGE[screen.change_check]}"
+    )
+    if screen.fee is False:
+        cannot.append("show the fee")
+
+
+def _warn(code: Code, cosigner: Cosigner, message: str, advice: str) -> Finding:
+    return Finding(code, Severity.WARN, cosigner.where, message, advice)
