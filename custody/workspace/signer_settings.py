@@ -47,7 +47,7 @@ class SignerSettings:
         if unknown:
             raise InvalidInput(
                 Code.UNKNOWN_FIELD,
-                f"custody.yaml: {len(unknown)} unknown setting(s), known here are signer.command, signer.python, signer.wait_s",
+                f"custody.yaml: {len(unknown)} unknown setting(s), known: signer.command, signer.python, signer.wait_s",
                 advice="Correct the spelling.",
             )
         if not document or {"command", "python"} <= document.keys():
