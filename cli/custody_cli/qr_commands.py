@@ -92,7 +92,7 @@ def show(
 ) -> Answer:
     """Show FILE as QR codes: on the terminal until Enter is pressed, or as pictures, or as a page.
 
-    FILE is a PSBT, a transaction, a descriptor, a vault file (shown as its descriptor), JSON or text.
+    FILE is a PSBT, a transaction, a descriptor, a vault file (shown as its descriptor), a cosigner's key, JSON or text.
     """
     if sum(target is not None for target in (png_folder, gif_file, html_file)) > 1:
         raise UsageError(Code.USAGE, "--png, --gif and --html exclude each other", advice="Give one of them.")

@@ -13,7 +13,7 @@ from custody.bitcoin.network import Network
 from custody.errors import JsonValue
 from custody.vault.bsms_token import Encryption, Token
 from custody.workflow.answer_setup import Answer as KeyAnswer
-from custody.workflow.answer_setup import require_agreed_token, setup_id_of, write_answer
+from custody.workflow.answer_setup import setup_id_of, write_answer
 from custody.workflow.setup_terms import SetupRequest
 from custody.workflow.used_tokens import require_unused
 from custody_cli.options import NETWORK, CustodyCommand, examples
@@ -127,7 +127,7 @@ def _round_of(request_file: str | None, network: str | None, script: str | None,
         token = Token(b"\0")
     if request is None:
         return _Round(None, Network(str(network)), SCRIPTS[script or "wsh"], token)
-    require_agreed_token(token, request.terms)
+    request.require_token(token)
     request.terms.require_open(SystemClock().now())
     return _Round(request, request.terms.network, request.terms.script_type, token)
 

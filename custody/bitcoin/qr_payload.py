@@ -14,12 +14,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from custody.bitcoin.descriptor import Descriptor
+from custody.bitcoin.keys import KeyExpression
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
 from custody.bitcoin.psbt_fields import MAGIC
 from custody.bitcoin.transaction import Transaction
 from custody.bitcoin.ur_keys import hdkey_text, require_public
-from custody.bitcoin.ur_outputs import account_of, described_message, descriptor_message, output_text
+from custody.bitcoin.ur_outputs import (
+    account_descriptor_message,
+    account_message,
+    account_of,
+    described_message,
+    descriptor_message,
+    output_text,
+)
 from custody.documents.qr.bbqr import BbqrEncoding, BbqrType, bbqr_frames, smallest_encoding
 from custody.documents.qr.cbor import cbor_decode
 from custody.documents.qr.joiner import Dialect, Transfer
@@ -65,9 +73,9 @@ class ShowAs(StrEnum):
     """How a payload is put into frames, by the name that `qr show --dialect` takes."""
 
     UR = "ur"
-    """`crypto-psbt`, `crypto-output`, `bytes`: what most devices read."""
+    """`crypto-psbt`, `crypto-output`, `crypto-account`, `bytes`: what most devices read."""
     UR_PSBT = "ur-psbt"
-    """The types registered later: `psbt`, `output-descriptor`."""
+    """The types registered later: `psbt`, `output-descriptor`, `account-descriptor`."""
     UR_BYTES = "ur-bytes"
     BBQR = "bbqr"
     """Compressed where that helps."""
@@ -118,7 +126,21 @@ def recognise(data: bytes) -> QrPayload:
         return QrPayload(PayloadKind.JSON, data)
     if descriptor_in(text) is not None:
         return QrPayload(PayloadKind.DESCRIPTOR, data)
+    if key_in(text) is not None:
+        return QrPayload(PayloadKind.KEY, data)
     return QrPayload(PayloadKind.TEXT, data)
+
+
+def key_in(text: str) -> tuple[KeyExpression, Network] | None:
+    """Return the cosigner's key, `[fingerprint/path]xpub`, that `text` is; as `descriptor_in`."""
+    for network in (Network.MAIN, Network.TESTNET4):
+        try:
+            return KeyExpression.parse(text.strip(), network), network
+        except SecretRefused:
+            raise
+        except InvalidInput:
+            continue
+    return None
 
 
 def descriptor_in(text: str) -> tuple[Descriptor, Network] | None:
@@ -209,10 +231,21 @@ def _as_ur(payload: QrPayload, show_as: ShowAs) -> tuple[str, bytes]:
         return "bytes", wrap_bytes(payload.data)
     if payload.kind is PayloadKind.PSBT:
         return "psbt" if newer else "crypto-psbt", wrap_bytes(payload.data)
+    if payload.kind is PayloadKind.KEY:
+        return _key_as_ur(payload, newer=newer)
     found = descriptor_in(payload.data.decode()) if payload.kind is PayloadKind.DESCRIPTOR else None
     if found is None:
         return "bytes", wrap_bytes(payload.data)
     return ("output-descriptor", described_message(*found)) if newer else ("crypto-output", descriptor_message(*found))
+
+
+def _key_as_ur(payload: QrPayload, *, newer: bool) -> tuple[str, bytes]:
+    found = key_in(payload.data.decode())
+    message = account_descriptor_message if newer else account_message
+    account = None if found is None else message(*found)
+    if account is None:
+        return "bytes", wrap_bytes(payload.data)
+    return "account-descriptor" if newer else "crypto-account", account
 
 
 def _as_plain(payload: QrPayload) -> str:

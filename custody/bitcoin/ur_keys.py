@@ -107,23 +107,34 @@ def hdkey_value(expression: KeyExpression, branches: Iterable[int], network: Net
 
     `tags` is 303 or 40303, which decides the generation of all tags inside.
     """
-    shift = tags - HDKEY_TAGS[0]
-    key, origin = expression.key, expression.origin
     steps = tuple(branches)
     first: CborValue = tuple(part for step in steps for part in (int(step), False))
     children: tuple[CborValue, ...] = (first, (), False) if len(steps) > 1 else (int(steps[0]), False, (), False)
+    more: dict[int | str, CborValue] = {7: Tagged(304 + tags - HDKEY_TAGS[0], {1: children})}
+    return Tagged(tags, {**_key_fields(expression, network, tags, {3: expression.key.depth}), **more})
+
+
+def account_key_value(expression: KeyExpression, network: Network, *, tags: int) -> Tagged:
+    """Return a cosigner's key as a tagged hdkey without children, as accounts hold it; else as `hdkey_value`."""
+    return Tagged(tags, _key_fields(expression, network, tags, {}))
+
+
+def _key_fields(
+    expression: KeyExpression, network: Network, tags: int, origin_more: _Map
+) -> dict[int | str, CborValue]:
+    shift = tags - HDKEY_TAGS[0]
+    key, origin = expression.key, expression.origin
     path = tuple(part for step in origin.path for part in (step % HARDENED, step >= HARDENED))
     fields: dict[int | str, CborValue] = {
         3: key.public_key,
         4: key.chain_code,
-        6: Tagged(304 + shift, {1: path, 2: int.from_bytes(origin.fingerprint, "big"), 3: key.depth}),
-        7: Tagged(304 + shift, {1: children}),
+        6: Tagged(304 + shift, {1: path, 2: int.from_bytes(origin.fingerprint, "big"), **origin_more}),
     }
     if key.depth:
         fields[8] = int.from_bytes(key.parent_fingerprint, "big")
     if not network.is_main:
         fields[5] = Tagged(305 + shift, {2: _TESTNET})
-    return Tagged(tags, fields)
+    return fields
 
 
 def _fields(value: CborValue, highest: int) -> _Map:

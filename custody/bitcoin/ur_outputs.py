@@ -1,7 +1,8 @@
 """Descriptors and accounts as uniform resources write them, turned into text and back.
 
 Source: BCR-2020-010 (crypto-output), BCR-2020-015 (crypto-account), BCR-2023-010 (output-descriptor),
-BCR-2023-019 (account-descriptor). Any descriptor that these can say becomes text; only a vault's is written.
+BCR-2023-019 (account-descriptor). Any descriptor that these can say becomes text; written are a vault's
+and one cosigner's account.
 """
 
 import re
@@ -10,13 +11,15 @@ from dataclasses import dataclass
 
 from custody.bitcoin.descriptor import Descriptor, ScriptType
 from custody.bitcoin.descriptor_checksum import add_checksum
+from custody.bitcoin.keys import HARDENED, KeyExpression
 from custody.bitcoin.network import Network
-from custody.bitcoin.ur_keys import HDKEY_TAGS, hdkey_value, key_text, require_public
+from custody.bitcoin.ur_keys import HDKEY_TAGS, account_key_value, hdkey_value, key_text, require_public
 from custody.documents.qr.cbor import CborValue, Tagged, cbor_decode, cbor_encode
 from custody.documents.qr.refusals import malformed
 
 _WRAPPERS = {400: "sh", 401: "wsh", 402: "pk", 403: "pkh", 404: "wpkh", 405: "combo", 409: "tr", 410: "cosigner"}
-_SH, _WSH, _SORTEDMULTI = 400, 401, 407
+_SH, _WSH, _SORTEDMULTI, _COSIGNER = 400, 401, 407, 410
+_BIP48_SCRIPTS = {HARDENED + 1: ScriptType.SH_WSH_SORTEDMULTI, HARDENED + 2: ScriptType.WSH_SORTEDMULTI}
 _MULTI = {406: "multi", 407: "sortedmulti"}
 _OUTPUT_TAGS = (308, 40308)
 _MAX_NESTING = 4
@@ -88,6 +91,39 @@ def described_message(descriptor: Descriptor, network: Network) -> bytes:
     source = f"wsh(sortedmulti({descriptor.threshold},{places}))"
     wrapped = descriptor.script_type is ScriptType.SH_WSH_SORTEDMULTI
     return cbor_encode({1: f"sh({source})" if wrapped else source, 2: keys})
+
+
+def account_message(key: KeyExpression, network: Network) -> bytes | None:
+    """Return a cosigner's key as the CBOR of `crypto-account`; None where its path is none of BIP 48's for a vault.
+
+    Which script the key is for follows from that path.
+    Source: BCR-2020-015; BIP 48.
+    """
+    script = _script_of_path(key)
+    if script is None:
+        return None
+    inside = Tagged(_WSH, Tagged(_COSIGNER, account_key_value(key, network, tags=HDKEY_TAGS[0])))
+    wrapped = Tagged(_SH, inside) if script is ScriptType.SH_WSH_SORTEDMULTI else inside
+    return _account(key, Tagged(_OUTPUT_TAGS[0], wrapped))
+
+
+def account_descriptor_message(key: KeyExpression, network: Network) -> bytes | None:
+    """Return a cosigner's key as the CBOR of `account-descriptor`; else as `account_message`. Source: BCR-2023-019."""
+    script = _script_of_path(key)
+    if script is None:
+        return None
+    source = "sh(wsh(cosigner(@0)))" if script is ScriptType.SH_WSH_SORTEDMULTI else "wsh(cosigner(@0))"
+    value = account_key_value(key, network, tags=HDKEY_TAGS[1])
+    return _account(key, Tagged(_OUTPUT_TAGS[1], {1: source, 2: (value,)}))
+
+
+def _script_of_path(key: KeyExpression) -> ScriptType | None:
+    path = key.origin.path
+    return _BIP48_SCRIPTS.get(path[3]) if len(path) == 4 and path[0] == HARDENED + 48 else None
+
+
+def _account(key: KeyExpression, output: CborValue) -> bytes:
+    return cbor_encode({1: int.from_bytes(key.origin.fingerprint, "big"), 2: (output,)})
 
 
 def _output(value: CborValue) -> str:

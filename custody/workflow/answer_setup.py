@@ -55,20 +55,6 @@ def setup_id_of(request: SetupRequest | None, key: KeyExpression, network: Netwo
     return request.terms.setup_id if request is not None else f"{NO_REQUEST}:{record_key_text(key, network)}"
 
 
-def require_agreed_token(token: Token, terms: SetupTerms) -> None:
-    """Demand a token of the mode that the request names, `00` where encryption was required above all.
-
-    Raises:
-        CheckFailed: BSMS_TOKEN_MISMATCH.
-    """
-    if token.encryption is not terms.encryption:
-        raise CheckFailed(
-            Code.BSMS_TOKEN_MISMATCH,
-            f"the token is one of the mode `{token.encryption}`, the request says `{terms.encryption}`",
-            advice="Ask the coordinator over another channel for the token of this request.",
-        )
-
-
 def write_answer(answer: Answer, signature: str, place: Path, *, used_tokens: Path) -> KeyRecord:
     """Verify the signature and write the key record, encrypted where the token says so.
 
@@ -94,12 +80,13 @@ class RoundTwo:
         """Return the record's text, decrypted and with its MAC checked where there is a token.
 
         Raises:
-            CheckFailed: BSMS_MAC, BSMS_TOKEN_MISMATCH. InvalidInput: BSMS_VERSION. SecretRefused.
+            CheckFailed: BSMS_MAC (the request's or the record's), BSMS_TOKEN_MISMATCH.
+            InvalidInput: BSMS_VERSION. SecretRefused.
         """
         if self.token is None:
             return data
         if self.request is not None:
-            require_agreed_token(self.token, self.request.terms)
+            self.request.require_token(self.token)
         plaintext = unseal(self.token, data)
         scan_bytes(plaintext, place="the record")
         require_version(plaintext, "the record")

@@ -1,12 +1,13 @@
 """What a vault is to be, before its keys are known: the coordinator's setup document and each signer's request.
 
 `custody-setup/1` stands in the setup's folder; `custody-setup-request/1` is the same with the name of the
-cosigner whom it is for. Neither holds a token: that goes to its cosigner by another channel. BIP 129 has
-no form for a request; a signer who has one learns before anything is signed whether what comes back in
-round 2 is what was agreed on in round 1.
+cosigner whom it is for, and a MAC under their token. Neither holds the token: that goes to its cosigner by
+another channel. BIP 129 has no form for a request; a signer who has one learns before anything is signed
+whether what comes back in round 2 is what was agreed on in round 1.
 Source: BIP 129, Round 1, Coordinator.
 """
 
+import hmac
 import re
 from dataclasses import dataclass
 
@@ -16,12 +17,14 @@ from custody.bitcoin.keys import HARDENED, KeyPath
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.documents import strict_yaml
+from custody.documents.canonical_json import canonical
 from custody.documents.format_tag import require_format
 from custody.documents.names import check_name
-from custody.errors import Conflict, InvalidInput, JsonValue
-from custody.spend.document import boolean_of, fields_of, integer_of, list_of, malformed, text_of
+from custody.errors import CheckFailed, Conflict, InvalidInput, JsonValue
+from custody.spend.document import boolean_of, fields_of, hash_of, integer_of, list_of, malformed, text_of
 from custody.spend.expiry import parse_time
-from custody.vault.bsms_token import Encryption
+from custody.vault.bsms_cipher import record_mac
+from custody.vault.bsms_token import Encryption, Token
 
 SETUP_FORMAT = "custody-setup/1"
 REQUEST_FORMAT = "custody-setup-request/1"
@@ -127,14 +130,43 @@ class SetupRequest:
 
     terms: SetupTerms
     cosigner: str
+    mac: str
+    """Hex; the MAC of the request's document without it, under the cosigner's token."""
 
     def __post_init__(self) -> None:
         if self.cosigner not in self.terms.cosigners:
             raise malformed("the request is for somebody who is not among its cosigners")
 
+    @classmethod
+    def made(cls, terms: SetupTerms, cosigner: str, token: Token) -> "SetupRequest":
+        """Return a request with its MAC."""
+        return cls(terms, cosigner, record_mac(token, _signed_part(terms, cosigner)).hex())
+
+    def require_token(self, token: Token) -> None:
+        """Demand a token of the mode that the request names, and a MAC that is right under it.
+
+        Under the token `00`, which everybody knows, the MAC shows damage and nothing else.
+
+        Raises:
+            CheckFailed: BSMS_TOKEN_MISMATCH, `00` where encryption was required above all; BSMS_MAC.
+        """
+        if token.encryption is not self.terms.encryption:
+            raise CheckFailed(
+                Code.BSMS_TOKEN_MISMATCH,
+                f"the token is one of the mode `{token.encryption}`, the request says `{self.terms.encryption}`",
+                advice="Ask the coordinator over another channel for the token of this request.",
+            )
+        expected = record_mac(token, _signed_part(self.terms, self.cosigner)).hex()
+        if not hmac.compare_digest(expected, self.mac):
+            raise CheckFailed(
+                Code.BSMS_MAC,
+                "the request's MAC is not that of its content under this token",
+                advice="Check the token; if it is right, the request was changed on its way: raise the alarm.",
+            )
+
     def to_text(self) -> str:
         """Return the request's file."""
-        return strict_yaml.dump({**self.terms.to_document(), "format": REQUEST_FORMAT, "cosigner": self.cosigner})
+        return strict_yaml.dump({**_request_document(self.terms, self.cosigner), "mac": self.mac})
 
 
 def setup_text(terms: SetupTerms) -> str:
@@ -158,8 +190,17 @@ def read_request(data: bytes) -> SetupRequest:
     document = strict_yaml.load(data)
     advice = "Give the request that the coordinator made for you with `custody cosigner request`."
     require_format(document, REQUEST_FORMAT, "the request", advice=advice)
-    fields = fields_of(document, "the request", (*_KEYS, "cosigner"))
-    return SetupRequest(_terms_of(fields), text_of(fields["cosigner"], "`cosigner`"))
+    fields = fields_of(document, "the request", (*_KEYS, "cosigner", "mac"))
+    return SetupRequest(_terms_of(fields), text_of(fields["cosigner"], "`cosigner`"), hash_of(fields["mac"], "`mac`"))
+
+
+def _request_document(terms: SetupTerms, cosigner: str) -> dict[str, JsonValue]:
+    return {**terms.to_document(), "format": REQUEST_FORMAT, "cosigner": cosigner}
+
+
+def _signed_part(terms: SetupTerms, cosigner: str) -> bytes:
+    """Return what the MAC covers: no record, which begins with its version, could be this text."""
+    return canonical(_request_document(terms, cosigner))
 
 
 def _terms_of(fields: dict[str, JsonValue]) -> SetupTerms:

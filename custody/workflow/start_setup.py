@@ -62,7 +62,7 @@ def start_setup(folder: Path, terms: SetupTerms, *, nonces: NonceSource, used_to
             atomic.make_directory(temporary / name)
         atomic.create_file(inside.setup_yaml, setup_text(terms).encode())
         for cosigner, token in tokens.items():
-            atomic.create_file(inside.request(cosigner), SetupRequest(terms, cosigner).to_text().encode())
+            atomic.create_file(inside.request(cosigner), SetupRequest.made(terms, cosigner, token).to_text().encode())
             atomic.create_file(inside.token(cosigner), token.to_text().encode())
 
 

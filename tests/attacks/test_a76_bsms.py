@@ -8,6 +8,7 @@ import pytest
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.network import Network
 from custody.vault.bsms_cipher import unseal
+from custody.workflow.setup_terms import SetupRequest, read_setup
 from custody_hardware.simulator import simulated_key
 from custody_hardware.simulator_message import simulated_message_signature
 from support.cli import Result, run
@@ -32,8 +33,10 @@ def _flipped(file: Path, place: int) -> Path:
 def test_a76_a_token_used_for_two_setups(tmp_path: Path) -> None:
     first, second = Setup(tmp_path, name="first"), Setup(tmp_path, name="second")
     assert first.record("ann").exit_code == 0
-    desk = second.desk("ann")
-    (desk / "token").write_text(first.token("ann").to_text())
+    desk, token = second.desk("ann"), first.token("ann")
+    (desk / "token").write_text(token.to_text())
+    terms = read_setup((second.directory / "setup.yaml").read_bytes())
+    (desk / "request.yaml").write_text(SetupRequest.made(terms, "ann", token).to_text())
     again = ["cosigner", "record", "--request", desk / "request.yaml", "--token-file", desk / "token", "--simulator", 1]
     _assert_refused(run([*again, "-o", desk / "second.dat", "--json"]), "BSMS_TOKEN_REUSED")
     assert not (desk / "second.dat").exists()
@@ -101,6 +104,37 @@ def test_a76_a_changed_record_or_mac(tmp_path: Path) -> None:
     _assert_refused(setup.take("ann", setup.descriptor_record("bo")), "BSMS_MAC")
     _assert_refused(again.accept(f"bo={again.key_file('ann')}"), "BSMS_MAC")
     assert not (setup.desk("ann") / "reserve").exists()
+
+
+def test_a76_a_changed_request(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    setup.complete()
+    desk = setup.desk("ann")
+    text = (desk / "request.yaml").read_text()
+    answered = [
+        "cosigner",
+        "record",
+        "--request",
+        desk / "request.yaml",
+        "--simulator",
+        1,
+        "-o",
+        desk / "x.dat",
+        "--json",
+    ]
+    for old, new, code in (
+        ("threshold: 2", "threshold: 1", "BSMS_MAC"),
+        ("  - cy", "  - eve", "BSMS_MAC"),
+        ("network: regtest", "network: signet", "BSMS_MAC"),
+        ("cosigner: ann", "cosigner: bo", "BSMS_MAC"),
+        ("encryption: extended", "encryption: none", "BSMS_TOKEN_MISMATCH"),
+    ):
+        assert old in text
+        (desk / "request.yaml").write_text(text.replace(old, new))
+        _assert_refused(run([*answered, "--token-file", desk / "token", "--json"]), code)
+        taken = ["vault", "import", setup.descriptor_record("ann"), desk / "reserve", "--own-key", own_key(1), "--json"]
+        given = ["--request", desk / "request.yaml", "--token-file", desk / "token"]
+        _assert_refused(run([*taken, *given]), code)
 
 
 def test_a76_a_record_without_the_signature_of_its_key(tmp_path: Path) -> None:
