@@ -74,6 +74,7 @@ class Bench:
             "passphrase": "",
             "asks_passphrase": False,
             "knows_multisig": False,
+            "shown": [],
         }
         state = self.read()
         state["devices"].append(record | other)

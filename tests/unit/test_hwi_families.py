@@ -214,6 +214,18 @@ def test_a_trezor_refuses_an_input_of_others(bench: Bench) -> None:
     refused(Code.DEVICE_UNSUPPORTED, lambda: bus.sign(device, vault, payment(vault).serialize(), None))
 
 
+@pytest.mark.parametrize("family", ["keepkey", "trezor"])
+def test_a_trezor_shows_the_payee_and_keeps_our_change_to_itself(bench: Bench, family: str) -> None:
+    """HWI 3.2.0 leaves out the order of the keys; the worker says it, else change in another order is shown."""
+    vault = simulated_vault(2, 5)
+    path = bench.plug(family, 1)
+    bus = bench.bus()
+    device = connected(bus, vault)
+    asked = payment(vault, coins=2)
+    bus.sign(device, vault, asked.serialize(), None)
+    assert [value for value, _address in bench.device(path)["shown"]] == [asked.outputs[0].value]
+
+
 @pytest.mark.parametrize("family", ["bitbox02", "trezor"])
 def test_a_missing_previous_transaction_is_refused(bench: Bench, family: str) -> None:
     vault = simulated_vault()

@@ -28,11 +28,26 @@ def install(module: ModuleType, bench: Bench) -> None:
         is_keepkey = usb_ids is not None and any(vendor == _KEEPKEY_VENDOR for vendor, _product in usb_ids)
         return [Plugged(one) for one in bench.of("keepkey" if is_keepkey else "trezor")]
 
+    _read_the_order_of_keys()
     nothing = SimpleNamespace(enumerate=lambda *_args, **_named: [])
     for one in (module, trezor):
         one.hid = SimpleNamespace(HidTransport=nothing)  # type: ignore[attr-defined]
         one.udp = SimpleNamespace(UdpTransport=nothing)  # type: ignore[attr-defined]
         one.webusb = SimpleNamespace(WebUsbTransport=SimpleNamespace(enumerate=plugged))  # type: ignore[attr-defined]
+
+
+def _read_the_order_of_keys() -> None:
+    """Let messages that arrive here hold the field that HWI 3.2.0 doesn't know and the worker writes."""
+    from hwilib.devices.trezorlib.messages import MultisigRedeemScriptType as Kind
+
+    as_written = Kind.__init__
+
+    def read(self: Any, *, pubkeys_order: int | None = None, **fields: Any) -> None:
+        as_written(self, **fields)
+        if pubkeys_order is not None:
+            self.pubkeys_order = pubkeys_order
+
+    Kind.__init__ = read
 
 
 class Plugged:
@@ -196,6 +211,9 @@ class Plugged:
         for number in range(message.outputs_count):
             out = (yield self._request("TXOUTPUT", number)).outputs[0]
             paid.append((out.amount, self._script(out)))
+            if out.multisig is None or {self._group(out)} != {self._group(item) for item in inputs}:
+                self.double.record["shown"].append([out.amount, address_of(paid[-1][1], "tb")])
+        self.double.save()
         coins = [(item.prev_hash[::-1], item.prev_index, item.sequence) for item in inputs]
         transaction = transaction_of(message.version, message.lock_time, coins, paid)
         for number, item in enumerate(inputs):
@@ -209,6 +227,15 @@ class Plugged:
                 signature_index=number, signature=der, serialized_tx=b""
             )
             yield request
+
+    def _group(self, part: Any) -> tuple[object, ...]:
+        """What makes two scripts the same vault to the device: all but the last two steps.
+
+        Since 2.8.7 the order of the keys counts, unless the message says that they are sorted.
+        """
+        nodes = [(bytes(one.node.public_key), bytes(one.node.chain_code)) for one in part.multisig.pubkeys]
+        keeps_order = self.double.record["family"] == "trezor" and not getattr(part.multisig, "pubkeys_order", None)
+        return part.multisig.m, *(nodes if keeps_order else sorted(nodes))
 
     def _der(self, transaction: Transaction, number: int, item: Any, witness_script: bytes, value: int) -> bytes:
         key = self._master().derive(list(item.address_n)).key
