@@ -118,7 +118,10 @@ def draft(
         depth=min_confirmations,
         limits=limits_of(max_fee_sats),
     )
-    return on_chain(session, lambda desk, backend: answer_of(draft_payment(desk, backend, wish, session.progress)))
+    return on_chain(
+        session,
+        lambda desk, backend: answer_of(draft_payment(desk, backend, wish, session.progress), desk.office),
+    )
 
 
 @proposal.command("list", epilog=examples("custody --vault reserve proposal list --json"))
@@ -140,7 +143,7 @@ def list_(session: Session) -> Answer:
 def show(session: Session, named: str | None) -> Answer:
     """Show one proposal, reviewed anew with the signatures collected so far."""
     office = open_office(workspace_of(session))
-    return answer_of(view_proposal(office.state, office.vault, find_proposal(office.state, named)))
+    return answer_of(view_proposal(office.state, office.vault, find_proposal(office.state, named)), office)
 
 
 proposal.add_command(approve)
@@ -273,8 +276,10 @@ def bump(session: Session, named: str | None, inflow: str | None, fee_rate: str,
 
     def step(desk: Desk, backend: Backend) -> Answer:
         if inflow is not None:
-            return answer_of(bump_inflow(desk, backend, inflow, rate, limits=limits, progress=session.progress))
-        return answer_of(bump_proposal(desk, backend, named or "", rate, limits=limits, progress=session.progress))
+            made = bump_inflow(desk, backend, inflow, rate, limits=limits, progress=session.progress)
+            return answer_of(made, desk.office)
+        made = bump_proposal(desk, backend, named or "", rate, limits=limits, progress=session.progress)
+        return answer_of(made, desk.office)
 
     return on_chain(session, step)
 
@@ -291,7 +296,8 @@ def cancel(session: Session, named: str, fee_rate: str, max_fee_sats: int | None
         raise click.UsageError("give --fee-rate")
 
     def step(desk: Desk, backend: Backend) -> Answer:
-        return answer_of(cancel_proposal(desk, backend, named, rate, limits=limits, progress=session.progress))
+        made = cancel_proposal(desk, backend, named, rate, limits=limits, progress=session.progress)
+        return answer_of(made, desk.office)
 
     return on_chain(session, step)
 

@@ -11,6 +11,7 @@ from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.psbt_version import to_version
 from custody.people.statement import StatementKind
 from custody.workflow.approve_proposal import statement_to_sign
+from custody.workflow.device_limits import require_signable
 from custody.workflow.draft_proposal import left_event
 from custody.workflow.make_bundle import make_bundle
 from custody.workflow.office import Desk, decide_again, open_office
@@ -99,8 +100,10 @@ def _export_psbt(session: Session, named: str | None, output: str, version: int,
         if not record.has_left:
             require_live(desk.state, record)
             require_sole_holder(desk.state, record)
+            require_signable(collected_psbt(record), desk.vault, desk.state, desk.surroundings.profiles)
             desk.record([left_event(record.proposal_id, "export")])
-        return content, answer_of(view_proposal(desk.state, desk.vault, desk.state.proposals[record.proposal_id]))
+        view = view_proposal(desk.state, desk.vault, desk.state.proposals[record.proposal_id])
+        return content, answer_of(view, desk.office)
 
     content, answer = decide_again(workspace_of(session), surroundings_of(session), step)
     if output == STDIO:

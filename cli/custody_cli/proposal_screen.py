@@ -6,8 +6,10 @@ from custody.audit.proposal_state import LIVE, ON_CHAIN, ProposalState
 from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.errors import Severity
+from custody.workflow.office import Office
 from custody.workflow.proposal_view import ProposalView
 from custody.workflow.status import next_step
+from custody_cli.proposal_devices import device_lines, with_devices
 from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.review_screen import finding_screen
 
@@ -26,9 +28,10 @@ def short_id(proposal_id: str) -> str:
     return proposal_id[:_SHORT]
 
 
-def answer_of(view: ProposalView) -> Answer:
-    """Return a proposal as the answer of any of its steps."""
-    return Answer(view.to_json(), lambda: proposal_lines(view))
+def answer_of(view: ProposalView, office: Office | None = None) -> Answer:
+    """Return a proposal as the answer of any of its steps; with `office`, also how it fits the signers' devices."""
+    shown = view if office is None else with_devices(view, office)
+    return Answer(shown.to_json(), lambda: proposal_lines(shown))
 
 
 def payment_lines(view: ProposalView) -> Iterator[Line]:
@@ -63,6 +66,7 @@ def proposal_lines(view: ProposalView) -> Iterator[Line]:
     yield from payment_lines(view)
     coins = len(proposal.inputs)
     yield f"FROM   {coins} coin{'' if coins == 1 else 's'}, every script derived by two engines"
+    yield from device_lines(view.devices)
     yield ""
     yield from signing_lines(view)
     yield from finding_screen([one for one in view.review.findings if one.severity is not Severity.NOTE])

@@ -21,6 +21,7 @@ from custody.vault.formats import vault_file
 from custody.vault.vault import VAULT_FORMAT
 from custody_cli.options import NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled
+from custody_cli.qr_for import kept_dialect
 from custody_cli.qr_screen import animate, density_for_screen, is_screen
 from custody_cli.qr_sources import join_camera, join_sources
 from custody_cli.session import Session
@@ -52,6 +53,7 @@ def qr() -> None:
 @qr.command(
     epilog=examples(
         "custody qr show payment.psbt",
+        "custody --vault reserve qr show payment.psbt --for bo",
         "custody qr show payment.psbt --dialect bbqr --density 20 --fps 4",
         "custody qr show payment.psbt --png frames",
         "custody qr show vault.yaml --html vault.html",
@@ -61,10 +63,9 @@ def qr() -> None:
 @click.option(
     "--dialect",
     type=click.Choice([str(dialect) for dialect in ShowAs]),
-    default=str(ShowAs.UR),
-    show_default=True,
-    help="What the device reads: docs/qr.md says which.",
+    help="What the device reads: docs/qr.md says which.  [default: ur]",
 )
+@click.option("--for", "cosigner", metavar="COSIGNER", help="In the dialect that is kept for this signer's device.")
 @click.option(
     "--density",
     type=click.IntRange(MIN_VERSION, MAX_VERSION),
@@ -83,7 +84,8 @@ def show(
     session: Session,
     /,
     file: str,
-    dialect: str,
+    dialect: str | None,
+    cosigner: str | None,
     density: int | None,
     png_folder: str | None,
     gif_file: str | None,
@@ -93,17 +95,21 @@ def show(
     """Show FILE as QR codes: on the terminal until Enter is pressed, or as pictures, or as a page.
 
     FILE is a PSBT, a transaction, a descriptor, a vault file (shown as its descriptor), a cosigner's key, JSON or text.
+    --for looks into the vault's journal.
     """
+    if dialect is not None and cosigner is not None:
+        raise UsageError(Code.USAGE, "--dialect and --for exclude each other", advice="Give one of them.")
     if sum(target is not None for target in (png_folder, gif_file, html_file)) > 1:
         raise UsageError(Code.USAGE, "--png, --gif and --html exclude each other", advice="Give one of them.")
+    show_as = kept_dialect(session, cosigner) if cosigner is not None else ShowAs(dialect or ShowAs.UR)
     payload = _payload_at(file)
     on_screen = png_folder is gif_file is html_file is None and not session.as_json and is_screen(sys.stdout)
     fine = density_for_screen(density) if on_screen else density or _DEFAULT_DENSITY
-    shown = Show(payload, ShowAs(dialect), fine)
+    shown = Show(payload, show_as, fine)
     fps, scale, rounds = int(how["fps"] or 1), int(how["scale"] or 1), how["rounds"]
     if on_screen:
         count = animate(shown, frames_per_second=fps, rounds=rounds, stream=sys.stdout)
-        return Answer({}, lambda: (f"{count} frames shown", f"sha256 {_digest(payload)}"))
+        return Answer({}, lambda: (f"{count} frames shown in {show_as}", f"sha256 {_digest(payload)}"))
     frames = shown.round()
     matrices = tuple(matrices_of(frames))
     json = _shown_json(shown, frames)
@@ -116,7 +122,7 @@ def show(
         text = page(matrices, title=Path(file).name, digest=_digest(payload), frames_per_second=fps)
         atomic.create_file(Path(html_file), text.encode())
         return _written(json, (html_file,))
-    return Answer(json, lambda: _block_text(matrices, ink_is_light=bool(how["invert"])))
+    return Answer(json, lambda: _block_text(matrices, show_as, ink_is_light=bool(how["invert"])))
 
 
 @qr.command(
@@ -181,7 +187,7 @@ def _write_pictures(folder: Path, matrices: tuple[Matrix, ...], scale: int) -> t
 def _written(json: dict[str, JsonValue], files: tuple[str, ...]) -> Answer:
     def lines() -> Iterator[Line]:
         yield f"wrote {files[0]}" if len(files) == 1 else f"wrote {len(files)} pictures, {files[0]} to {files[-1]}"
-        yield f"{json['kind']}, {json['bytes']} bytes, {json['frame_count']} frames"
+        yield f"{json['kind']}, {json['bytes']} bytes, {json['frame_count']} frames in {json['dialect']}"
         yield f"sha256 {json['sha256']}"
 
     return Answer({**json, "files": list(files)}, lines)
@@ -199,9 +205,9 @@ def _shown_json(shown: Show, frames: tuple[str, ...]) -> dict[str, JsonValue]:
     }
 
 
-def _block_text(matrices: tuple[Matrix, ...], *, ink_is_light: bool) -> Iterator[Line]:
+def _block_text(matrices: tuple[Matrix, ...], show_as: ShowAs, *, ink_is_light: bool) -> Iterator[Line]:
     for number, matrix in enumerate(matrices, start=1):
-        yield f"frame {number} of {len(matrices)}"
+        yield f"frame {number} of {len(matrices)}, {show_as}"
         yield from block_lines(matrix, ink_is_light=ink_is_light)
 
 

@@ -65,7 +65,7 @@ def animate(show: Show, *, frames_per_second: int, rounds: int | None, stream: T
         for frame in _without_end(show):
             shown += 1
             matrix = matrix_of(frame, None if version is None else show.density)
-            _draw(matrix, f"frame {shown}, Enter ends the show", stream)
+            _draw(matrix, f"{show.show_as}, frame {shown}, Enter ends the show", stream)
             if (limit is not None and shown >= limit) or _enter_within(1 / frames_per_second):
                 return shown
             stream.write(f"\x1b[{len(block_lines(matrix)) + 1}A\r")

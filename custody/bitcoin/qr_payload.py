@@ -175,8 +175,13 @@ def frames_of(payload: QrPayload, show_as: ShowAs, max_characters: int) -> Itera
 def frame_count(payload: QrPayload, show_as: ShowAs, max_characters: int) -> int:
     """Return how many frames carry the whole of `payload` once. Raises as `frames_of`."""
     frames = frames_of(payload, show_as, max_characters)
-    part = _FOUNTAIN_PART.match(next(frames))
-    return int(part[1]) if part is not None else 1 + sum(1 for _frame in frames)
+    return endless_round(next(frames)) or 1 + sum(1 for _frame in frames)
+
+
+def endless_round(first: str) -> int | None:
+    """Return how many frames of a show without end carry the whole once, told by its first; None where it has one."""
+    part = _FOUNTAIN_PART.match(first)
+    return None if part is None else int(part[1])
 
 
 def _of_ur(declared: str, message: bytes) -> QrPayload:

@@ -42,7 +42,7 @@ class DeviceFit:
     """Of what it would get as the last of m signers."""
     bytes_limit: int | None
     qr_frames: int | None
-    """Codes that show it as it is now, once; None where it is too large for any number of them."""
+    """Codes that show it as it is now, once; None where it reads none, or it is too large for any number of them."""
     will_fail: tuple[str, ...]
     """Why it can't sign this, in words, whatever firmware it has."""
     may_fail: tuple[str, ...]
@@ -93,9 +93,12 @@ class SignerDevice:
 
 
 def device_fits(
-    psbt: Psbt, vault: Vault, devices: Mapping[str, SignerDevice], *, qr_room: int
+    psbt: Psbt, vault: Vault, devices: Mapping[str, SignerDevice], *, qr_room: int | None
 ) -> tuple[DeviceFit, ...]:
-    """Return how a PSBT fits each cosigner's device, in the vault's order; `qr_room` is characters a code."""
+    """Return how a PSBT fits each cosigner's device, in the vault's order.
+
+    `qr_room` is how many characters a QR code holds; None counts no codes.
+    """
     earlier = vault.threshold - 1
     return tuple(_fit(psbt, one.name, devices.get(one.name), earlier, qr_room) for one in vault.cosigners)
 
@@ -110,6 +113,21 @@ def psbt_for(psbt: Psbt, profile: DeviceProfile, firmware: str | None, *, earlie
     if is_slim and all(one.witness_utxo is not None for one in psbt.inputs):
         return PsbtContent.SLIM, slim
     return PsbtContent.FULL, psbt
+
+
+def require_fits(fit: DeviceFit) -> None:
+    """Refuse to hand a PSBT to a device that can't sign it.
+
+    Raises:
+        Conflict: DEVICE_LIMIT.
+    """
+    if fit.will_fail:
+        raise Conflict(
+            Code.DEVICE_LIMIT,
+            f"the device of `{fit.cosigner}` ({fit.device}) can't take this transaction: {'; '.join(fit.will_fail)}",
+            advice="Let others sign it, or draft it again with fewer coins.",
+            details={"device": fit.to_json()},
+        )
 
 
 def require_enough_fit(fits: Iterable[DeviceFit], psbt: Psbt, vault: Vault) -> None:
@@ -139,7 +157,7 @@ def require_enough_fit(fits: Iterable[DeviceFit], psbt: Psbt, vault: Vault) -> N
     )
 
 
-def _fit(psbt: Psbt, cosigner: str, device: SignerDevice | None, earlier: int, qr_room: int) -> DeviceFit:
+def _fit(psbt: Psbt, cosigner: str, device: SignerDevice | None, earlier: int, qr_room: int | None) -> DeviceFit:
     profile = None if device is None else device.signer.profile
     possible = () if device is None or profile is None else profile.limits_of(device.signer.firmware)
     firmware = None if device is None else device.signer.firmware
@@ -160,7 +178,7 @@ def _fit(psbt: Psbt, cosigner: str, device: SignerDevice | None, earlier: int, q
         outputs_limit=tight["outputs"],
         bytes=size,
         bytes_limit=tight["bytes"],
-        qr_frames=None if dialect is None else _frames(given, dialect, qr_room),
+        qr_frames=None if dialect is None or qr_room is None else _frames(given, dialect, qr_room),
         will_fail=tuple(filter(None, will_fail)),
         may_fail=tuple(filter(None, may_fail)),
         most_inputs=_most_inputs(given, tight, earlier),

@@ -28,6 +28,7 @@ from custody.spend.psbt_builder import build_psbt
 from custody.spend.review_model import ReviewLimits, require_clean
 from custody.spend.utxo import CONFIRMED_DEPTH
 from custody.workflow.decide import decision_on, unapproved_outflows
+from custody.workflow.device_limits import require_signable
 from custody.workflow.governance import default_expiry, require_drafter, require_governed_or_waived, under_policy
 from custody.workflow.office import Desk, Event
 from custody.workflow.payees import resolve_payees
@@ -65,7 +66,7 @@ def draft_payment(desk: Desk, backend: ChainBackend, wish: Wish, progress: Progr
 
     Raises:
         PolicyDenied: NO_POLICY_ADOPTED, POLICY_DENIED. ChainUnavailable: SYNC_INCOMPLETE, NO_FEE_ESTIMATE.
-        Conflict: INSUFFICIENT_FUNDS, a COIN_* code, SECOND_PAYMENT.
+        Conflict: INSUFFICIENT_FUNDS, a COIN_* code, SECOND_PAYMENT, DEVICE_LIMIT.
         CheckFailed: UNEXPLAINED_OUTFLOW, REPLACEMENT_CHANGES_PAYEE, or what the review refuses.
     """
     wish = replace(wish, payees=resolve_payees(desk.state, wish.payees))
@@ -137,6 +138,7 @@ def record_draft(desk: Desk, backend: ChainBackend, made: Draft, wish: Wish) -> 
     probe = ProposalRecord(proposal, psbt, drafted_seq=desk.office.head.seq + 1, drafted_time="")
     tentative = replace(desk.state, proposals={**desk.state.proposals, proposal.proposal_id: probe})
     require_clean(review_psbt(psbt, desk.vault, review_context(tentative, probe, wish.limits)))
+    require_signable(psbt, desk.vault, desk.state, desk.surroundings.profiles)
     require_not_denied(decision_on(tentative, desk.vault, probe, Gate.DRAFT))
     desk.record(
         [

@@ -8,6 +8,7 @@ from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.transaction import Transaction
 from custody.errors import Finding, JsonValue
 from custody.policy.decision import Decision, Effect, Gate, Reason
+from custody.spend.device_fit import DeviceFit
 from custody.spend.review_model import Review, ReviewLimits
 from custody.vault.vault import Vault
 from custody.workflow.decide import approvals_of, decision_on
@@ -28,6 +29,8 @@ class ProposalView:
     """Officers whose approvals hold now."""
     void_approvals: tuple[str, ...] = ()
     """Officers who approved and were revoked before a device had signed."""
+    devices: tuple[DeviceFit, ...] | None = None
+    """How it fits each signer's device, where that was asked."""
 
     @property
     def proposal_id(self) -> str:
@@ -82,6 +85,8 @@ class ProposalView:
             "verdict": reviewed["verdict"],
             "findings": reviewed["findings"],
         }
+        if self.devices is not None:
+            answer["devices"] = [one.to_json() for one in self.devices]
         if self.final is not None:
             answer["txid"] = self.final.txid
             answer["transaction"] = self.final.serialize().hex()

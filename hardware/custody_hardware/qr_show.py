@@ -1,14 +1,11 @@
 """A payload as the frames that a screen, a page or pictures show, and their codes in one version."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from custody.bitcoin.qr_payload import QrPayload, ShowAs, frames_of
+from custody.bitcoin.qr_payload import QrPayload, ShowAs, endless_round, frames_of
 from custody_hardware.qr_matrix import MAX_VERSION, MIN_VERSION, Matrix, matrix_of, room_of
-
-_FOUNTAIN = re.compile(r"UR:[^/]+/1-([0-9]+)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +25,8 @@ class Show:
         """
         frames = self.endless()
         first = next(frames)
-        fountain = _FOUNTAIN.match(first)
-        rest = frames if fountain is None else islice(frames, int(fountain[1]) * 3 // 2)
+        once = endless_round(first)
+        rest = frames if once is None else islice(frames, once * 3 // 2)
         return (first, *rest)
 
     def endless(self) -> Iterator[str]:
