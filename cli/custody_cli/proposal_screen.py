@@ -9,8 +9,8 @@ from custody.errors import Severity
 from custody.workflow.office import Office
 from custody.workflow.proposal_view import ProposalView
 from custody.workflow.status import next_step
-from custody_cli.proposal_devices import device_lines, with_devices
 from custody_cli.output import Answer, Line, Style, Styled
+from custody_cli.proposal_devices import device_lines, with_devices
 from custody_cli.review_screen import finding_screen
 
 _STYLES = {
