@@ -2,6 +2,7 @@
 
     signer:
       python: /opt/hwi/bin/python         # another interpreter that has HWI
+      drivers: [coldcard, ledger]         # the only ones that are asked what is connected
 
     signer:
       command: [/usr/local/bin/bhwi]      # any program of Bitcoin Core's external-signer contract
@@ -17,7 +18,8 @@ from custody.codes import Code
 from custody.documents.secret_gate import scan_text
 from custody.errors import InvalidInput, JsonValue, SecretRefused
 
-_KEYS = frozenset({"command", "python", "wait_s"})
+_KEYS = frozenset({"command", "drivers", "python", "wait_s"})
+_DRIVERS = frozenset({"bitbox02", "coldcard", "digitalbitbox", "jade", "keepkey", "ledger", "trezor"})
 _LONGEST_WAIT_S = 86_400
 _MAX_ARGUMENTS = 20
 _PASSWORD_OPTIONS = ("-p", "--password")
@@ -25,11 +27,13 @@ _PASSWORD_OPTIONS = ("-p", "--password")
 
 @dataclass(frozen=True, slots=True)
 class SignerSettings:
-    """Command and python exclude each other; without both it is HWI in this Python."""
+    """A command stands without python and drivers; without all of them it is HWI in this Python."""
 
     command: tuple[str, ...] | None = None
     python: Path | None = None
     """Absolute path of an interpreter that has HWI."""
+    drivers: tuple[str, ...] = ()
+    """HWI's names of those that look for devices; all of them where it is empty."""
     wait_s: int | None = None
     """Seconds that a device may take for one answer, its holder's reading included."""
 
@@ -45,22 +49,24 @@ class SignerSettings:
             raise _malformed("signer is not a list of settings")
         unknown = document.keys() - _KEYS
         if unknown:
+            known = ", ".join(f"signer.{key}" for key in sorted(_KEYS))
             raise InvalidInput(
                 Code.UNKNOWN_FIELD,
-                f"custody.yaml: {len(unknown)} unknown setting(s), known: signer.command, signer.python, signer.wait_s",
+                f"custody.yaml: {len(unknown)} unknown setting(s), known here are {known}",
                 advice="Correct the spelling.",
             )
-        if not document or {"command", "python"} <= document.keys():
-            raise _malformed("signer has not either command or python")
+        if not document or ("command" in document and {"python", "drivers"} & document.keys()):
+            raise _malformed("signer has neither command alone, nor python or drivers")
         wait_s = _wait_s(document["wait_s"]) if "wait_s" in document else None
         if "command" in document:
             return cls(command=_command(document["command"]), wait_s=wait_s)
+        drivers = _drivers(document["drivers"]) if "drivers" in document else ()
         if "python" not in document:
-            return cls(wait_s=wait_s)
+            return cls(drivers=drivers, wait_s=wait_s)
         python = document["python"]
         if not isinstance(python, str) or not python.isprintable() or not python.startswith("/"):
             raise _malformed("signer.python is not the absolute path of a Python interpreter")
-        return cls(python=Path(python), wait_s=wait_s)
+        return cls(python=Path(python), drivers=drivers, wait_s=wait_s)
 
     def to_document(self) -> dict[str, JsonValue]:
         """Return the form of `custody.yaml`."""
@@ -69,9 +75,18 @@ class SignerSettings:
             document["command"] = [*self.command]
         if self.python is not None:
             document["python"] = str(self.python)
+        if self.drivers:
+            document["drivers"] = [*self.drivers]
         if self.wait_s is not None:
             document["wait_s"] = self.wait_s
         return document
+
+
+def _drivers(value: JsonValue) -> tuple[str, ...]:
+    names = [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+    if not names or len(names) != len(set(names)) or not _DRIVERS.issuperset(names) or value != names:
+        raise _malformed(f"signer.drivers is not a list of {', '.join(sorted(_DRIVERS))}")
+    return tuple(names)
 
 
 def _wait_s(value: JsonValue) -> int:

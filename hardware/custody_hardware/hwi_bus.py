@@ -60,18 +60,21 @@ class HwiBus:
         ask_hidden: AskHidden | None = None,
         limits: TimeLimits | None = None,
         command: Sequence[str] | None = None,
+        drivers: Sequence[str] = tuple(MAKERS),
         emulators: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare; nothing is started yet.
 
         `python` is the interpreter that has HWI, this one where it is None. `command` takes the place of
-        the worker altogether. With `emulators` devices that are programs are found too, on test networks
-        only. Without `ask_hidden` a device that wants a PIN typed here stays locked.
+        the worker altogether. `drivers` are those that look: the Jade's writes to every serial port with one
+        of its chips, so who has none leaves it out. With `emulators` devices that are programs are found too,
+        on test networks only. Without `ask_hidden` a device that wants a PIN typed here stays locked.
         """
         interpreter = str(python) if python is not None else sys.executable
         self._command = command or (interpreter, "-I", "-B", "-c", _WORKER, str(Path(__file__).parent))
         self._ask_hidden = ask_hidden
+        self._drivers = tuple(drivers)
         self._emulators = emulators
         self._limits = limits or TimeLimits()
         self._environment = signer_environment(os.environ if environment is None else environment)
@@ -89,7 +92,7 @@ class HwiBus:
         }
         devices: list[FoundDevice] = []
         problems: dict[tuple[Code, str], Finding] = {}
-        for driver in MAKERS:
+        for driver in self._drivers:
             try:
                 answer = self._converse(driver, network, self._limits.look, looking)
                 devices += hwi_answers.found_devices(answer, driver)

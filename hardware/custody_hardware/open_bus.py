@@ -6,6 +6,7 @@ from custody.ports import SignerBus
 from custody.workspace.signer_settings import SignerSettings
 from custody_hardware.external_bus import ExternalBus
 from custody_hardware.hwi_bus import AskHidden, HwiBus, TimeLimits
+from custody_hardware.hwi_errors import MAKERS
 
 
 def open_bus(settings: SignerSettings | None, *, ask_hidden: AskHidden | None = None) -> SignerBus:
@@ -17,4 +18,5 @@ def open_bus(settings: SignerSettings | None, *, ask_hidden: AskHidden | None = 
     limits = TimeLimits() if chosen.wait_s is None else TimeLimits(*[chosen.wait_s] * len(fields(TimeLimits)))
     if chosen.command is not None:
         return ExternalBus(chosen.command, limits=limits)
-    return HwiBus(python=chosen.python, ask_hidden=ask_hidden, limits=limits)
+    drivers = chosen.drivers or tuple(MAKERS)
+    return HwiBus(python=chosen.python, drivers=drivers, ask_hidden=ask_hidden, limits=limits)

@@ -16,6 +16,7 @@ import pytest
 
 from custody_hardware.external_bus import ExternalBus
 from custody_hardware.hwi_bus import AskHidden, HwiBus, TimeLimits
+from custody_hardware.hwi_errors import MAKERS
 
 RUN = Path(__file__).parent / "hwi_doubles" / "run.py"
 EXTERNAL = Path(__file__).parent / "external_signer.py"
@@ -109,9 +110,13 @@ class Bench:
         """Return what a device is like now."""
         return next(dict(one) for one in self.read()["devices"] if one["path"] == path)
 
-    def bus(self, *, ask_hidden: AskHidden | None = None, limits: TimeLimits = FAST) -> HwiBus:
-        """Return HWI's bus with these devices at the other end."""
-        return HwiBus(command=self.command(), ask_hidden=ask_hidden, limits=limits)
+    def bus(
+        self, *, ask_hidden: AskHidden | None = None, limits: TimeLimits = FAST, every_driver: bool = False
+    ) -> HwiBus:
+        """Return HWI's bus with these devices at the other end; by default only their own drivers look."""
+        families = {one["family"] for one in self.read()["devices"]} - {"external"}
+        drivers = tuple(MAKERS) if every_driver else tuple(sorted(families | {"coldcard"}))
+        return HwiBus(command=self.command(), ask_hidden=ask_hidden, limits=limits, drivers=drivers)
 
     def command(self) -> tuple[str, ...]:
         """Return the worker's command line."""

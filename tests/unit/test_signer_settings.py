@@ -19,9 +19,11 @@ XPRV = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJx
     "signer",
     [
         SignerSettings(python=Path("/opt/hwi/bin/python")),
-        SignerSettings(command=("/usr/bin/hwi", "--expert")),
         SignerSettings(command=("/usr/bin/hwi",), wait_s=30),
         SignerSettings(wait_s=86_400),
+        SignerSettings(drivers=("coldcard", "ledger")),
+        SignerSettings(python=Path("/opt/hwi/bin/python"), drivers=("jade",)),
+        SignerSettings(command=("/usr/bin/hwi", "--expert")),
     ],
 )
 def test_signer_settings_read_back(tmp_path: Path, signer: SignerSettings) -> None:
@@ -45,6 +47,10 @@ def test_signer_settings_read_back(tmp_path: Path, signer: SignerSettings) -> No
         ("signer:\n  wait_s: 0", Code.MALFORMED_DOCUMENT),
         ("signer:\n  wait_s: 86401", Code.MALFORMED_DOCUMENT),
         ("signer:\n  command: [hwi]\n  wait_s: soon", Code.MALFORMED_DOCUMENT),
+        ("signer:\n  drivers: [coldcard]\n  command: [hwi]", Code.MALFORMED_DOCUMENT),
+        ("signer:\n  drivers: []", Code.MALFORMED_DOCUMENT),
+        ("signer:\n  drivers: [coldcart]", Code.MALFORMED_DOCUMENT),
+        ("signer:\n  drivers: [jade, jade]", Code.MALFORMED_DOCUMENT),
     ],
 )
 def test_a_malformed_signer_is_refused(tmp_path: Path, text: str, code: Code) -> None:
