@@ -532,7 +532,6 @@ def test_core_commands_and_single_objects() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"SQLite format 3\0" + bytes(84),
         b"H:2,block:3,blockSize:1000",
         b"U1BSVzED7oX1HJm5jfGejCdFrag8QklFMQJ5",
         b"QklFMQORsaKxDA11NAVdB",

@@ -1,8 +1,7 @@
 """Bitcoin Core's descriptors as JSON: what `listdescriptors` prints and `importdescriptors` takes.
 
 The whole command `importdescriptors '[…]'`, as a Coldcard exports it, and one object with `desc`
-are read too. The watch-only wallet that version 32 exports is a database: `restorewallet` loads it,
-and then `listdescriptors` tells what stands in it.
+are read too. The watch-only wallet that version 32 exports is a database: see `core_wallet.py`.
 Core keeps one descriptor per branch, told apart by `internal`; a pair is joined, and a flag
 that contradicts the branch in the descriptor is refused. Fields that say nothing about
 scripts (labels, ranges, timestamps) are not read. A wallet's other descriptors, of kinds that

@@ -24,6 +24,7 @@ from custody.vault.formats import (
     passport,
     sparrow_text,
     specter_diy,
+    sqlite_table,
 )
 
 
@@ -33,6 +34,7 @@ class VaultFormat(StrEnum):
     VAULT = "vault"
     DESCRIPTOR = "descriptor"
     CORE = "core"
+    CORE_WALLET = "core-wallet"
     SPARROW = "sparrow"
     SPARROW_TEXT = "sparrow-text"
     SPECTER = "specter"
@@ -89,7 +91,6 @@ _OBJECTS = (
 """Members that tell one program's object from another's, in the order of asking; the rest is Bitcoin Core's."""
 
 _KNOWN_STRANGERS = (
-    (b"SQLite format 3\0", "a Bitcoin Core wallet database", "Load it with `restorewallet` and give `listdescriptors`"),
     (b"H:2,", "a Sparrow wallet database", "In Sparrow, export the wallet as an output descriptor and give that"),
     (b"U1BSVzE", "an encrypted Sparrow wallet", "In Sparrow, export the wallet as an output descriptor and give that"),
     (b'{"format":"custody-backup/', "a backup of a vault", "Bring it back with `custody vault restore FILE DIR`"),
@@ -106,6 +107,8 @@ def detect_format(data: bytes) -> VaultFormat:
     for start, what, advice in _KNOWN_STRANGERS:
         if data.startswith(start):
             _refuse(what, f"{advice}.")
+    if data.startswith(sqlite_table.MAGIC):
+        return VaultFormat.CORE_WALLET
     if is_sealed(data):
         _refuse("an encrypted BSMS record", "Give its token with vault import --token-file.")
     if _KEY_EXPRESSION.match(data):

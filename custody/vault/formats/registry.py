@@ -24,6 +24,7 @@ from custody.vault.formats import (
     cobo_vault,
     coldcard,
     core_descriptors,
+    core_wallet,
     descriptor_text,
     electrum,
     jade,
@@ -50,6 +51,7 @@ def _read_descriptor_text(data: bytes, network: Network) -> Read:
 READERS: Mapping[VaultFormat, Callable[[bytes, Network], Read]] = {
     VaultFormat.DESCRIPTOR: _read_descriptor_text,
     VaultFormat.CORE: core_descriptors.parse,
+    VaultFormat.CORE_WALLET: core_wallet.parse,
     VaultFormat.SPARROW: sparrow.parse,
     VaultFormat.SPARROW_TEXT: sparrow_text.parse,
     VaultFormat.SPECTER: specter.parse,
