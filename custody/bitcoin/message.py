@@ -2,7 +2,7 @@
 
 The digest is that of Bitcoin Core's `signmessage`. The key is always given, never recovered from the
 signature, so the first byte (which address form the signer had in mind) decides nothing but whether
-the form is known. Other forms of BIP 322 (simple, full) are not read.
+the form is known. BIP 322's simple form stands in `message_bip322`.
 Source: Bitcoin Core, `MessageHash`; BIP 137 (values of the first byte); BIP 322 (legacy).
 """
 

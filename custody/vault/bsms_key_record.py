@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from custody.bitcoin.keys import KeyExpression
 from custody.bitcoin.message import has_legacy_form, verify_message
+from custody.bitcoin.message_bip322 import has_simple_form, verify_simple
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import CheckFailed, InvalidInput
@@ -33,7 +34,7 @@ class KeyRecord:
     key: KeyExpression
     description: str
     signature: str
-    """Base64, legacy form."""
+    """Base64, in the legacy form or BIP 322's simple one."""
 
     def __post_init__(self) -> None:
         _require_description(self.description)
@@ -44,18 +45,23 @@ class KeyRecord:
                 advice="Sign the message that `custody cosigner record` shows on the device that holds the key; if "
                 "the device can't, create the vault with `vault create` and compare every key over another channel.",
             )
-        if not has_legacy_form(self.signature):
+        if not has_legacy_form(self.signature) and not has_simple_form(self.signature):
             raise InvalidInput(
                 Code.BSMS_SIG,
-                "the key record's signature is not one of 65 bytes in base64 (the legacy form)",
-                advice="Sign the message in the legacy form, as most devices do; other forms of BIP 322 are not read.",
+                "the key record's signature is neither one of 65 bytes in base64 nor BIP 322's simple form",
+                advice="Sign the message in the legacy form, as most devices do, or in the simple form for the key's "
+                "segwit address.",
             )
-        if not verify_message(self.key.key.public_key, self.signed_text.encode(), self.signature):
+        if not self._is_signed_by_its_key():
             raise CheckFailed(
                 Code.BSMS_SIG,
                 "the key record's signature is not that of its key over its lines",
                 advice="Don't use this key; ask its holder over another channel what they signed, and with which key.",
             )
+
+    def _is_signed_by_its_key(self) -> bool:
+        signed = (self.key.key.public_key, self.signed_text.encode(), self.signature)
+        return verify_message(*signed) or verify_simple(*signed)
 
     @property
     def signed_text(self) -> str:

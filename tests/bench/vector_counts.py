@@ -55,6 +55,7 @@ SOURCES = {
     "electrum_multisig_wallets.json": "Electrum, wallets with seeds, versions 2.0 to 2.9",
     "sparrow_exports.json": "Sparrow's samples of the programs that it reads",
     "sparrow_bsms.json": "Sparrow's samples of BSMS 1.0",
+    "bip322_message_signing.json": "BIP 322, messages signed",
     "bip129_bsms.json": "BIP 129, tokens, records and encrypted records, each of these also with a changed byte",
     "bbqr.json": "BBQr, payloads in each encoding",
     "bcur.json": "Uniform resources, Blockchain Commons' papers and hummingbird's tests",

@@ -1,4 +1,4 @@
-"""Verdicts of BIP 129's own samples: tokens, key records, descriptor records, and the encrypted file of each.
+"""Verdicts of BIP 129's own samples, tokens, key records, descriptor records and the encrypted file of each; BIP 322's.
 
 Accepted means that everything printed beside a row came out of our own code: the encryption key of its token,
 HMAC key, MAC, IV and ciphertext, both ways; the signature of a key record; the first address of a descriptor
@@ -6,10 +6,14 @@ record by both engines. Not built are raw public keys and unsorted `multi()`, wh
 refused for, and the token as words. Each encrypted file is judged once more with one byte changed.
 """
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from custody.bitcoin.address import script_of
+from custody.bitcoin.hashing import hash160
+from custody.bitcoin.message_bip322 import message_hash, to_sign, to_spend, verify_simple
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import CustodyError
@@ -118,4 +122,37 @@ def _refusal(call: Any, code: Code, right: str) -> str:
     return WRONG
 
 
-CHECKS = {"bip129_bsms.json": bip129}
+def bip322() -> Verdicts:
+    """Return the verdicts of BIP 322's samples: one segwit key's simple form is built, everything else is not."""
+    vectors = load_vectors("bip322_message_signing.json")
+    outcomes = [_transactions(row) for row in vectors["basic"]["tx_hashes"]]
+    for row in (*vectors["basic"]["simple"], *vectors["generated"]["simple"]):
+        for signature in row["bip322_signatures"]:
+            holds = _verifies(row["address"], row["message"], signature)
+            right = ACCEPTED if row["type"] == "p2wpkh" else UNSUPPORTED
+            outcomes.append(right if holds is (right == ACCEPTED) else WRONG)
+    for row in (*vectors["generated"]["full"], *vectors["generated"]["proof_of_funds"]):
+        for signature in row["bip322_signatures"]:
+            outcomes.append(WRONG if _verifies(row["address"], row["message"], signature) else UNSUPPORTED)
+    for row in (*vectors["basic"]["error"], *vectors["generated"]["error"]):
+        outcomes.append(WRONG if _verifies(row["address"], row["message"], row["signature"]) else INVALID)
+    return {name: outcomes.count(name) for name in (ACCEPTED, UNSUPPORTED, INVALID, WRONG)}
+
+
+def _transactions(row: dict[str, Any]) -> str:
+    message, script = row["message"].encode(), script_of(row["address"], Network.MAIN)
+    ours = (message_hash(message).hex(), to_spend(message, script).txid, to_sign(message, script).txid)
+    return ACCEPTED if ours == (row["message_hash"], row["to_spend_tx_hash"], row["to_sign_tx_hash"]) else WRONG
+
+
+def _verifies(address: str, message: str, signature: str) -> bool:
+    """Whether the key that the signature names is the address's and signed the message."""
+    try:
+        key = base64.b64decode(signature.removeprefix("smp"))[-33:]
+    except ValueError:
+        return False
+    is_its_key = script_of(address, Network.MAIN) == b"\x00\x14" + hash160(key)
+    return is_its_key and verify_simple(key, message.encode(), signature)
+
+
+CHECKS = {"bip129_bsms.json": bip129, "bip322_message_signing.json": bip322}

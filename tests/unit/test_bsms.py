@@ -1,12 +1,16 @@
 """BIP 129 in figures: tokens, keys, MACs, signatures and records, from the BIP's own samples and from made-up ones."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from custody.bitcoin.descriptor import ScriptType
+from custody.bitcoin.hashing import hash160
 from custody.bitcoin.message import has_legacy_form, message_digest, verify_message
+from custody.bitcoin.message_bip322 import to_sign
 from custody.bitcoin.network import Network
+from custody.bitcoin.sighash import SegwitV0Hasher
 from custody.codes import Code
 from custody.errors import CheckFailed, CustodyError
 from custody.vault.bsms_cipher import encryption_key, is_sealed, record_mac, seal, unseal
@@ -17,7 +21,7 @@ from custody.workflow.collect_keys import accept_records, open_setup
 from custody.workflow.setup_terms import SetupTerms, read_request, read_setup, setup_text
 from custody.workflow.start_setup import start_setup
 from custody.workflow.used_tokens import note_use, require_unused
-from custody_hardware.simulator import simulated_key
+from custody_hardware.simulator import private_account_key, simulated_key
 from custody_hardware.simulator_message import simulated_message_signature
 from support.vaults import make_vault
 
@@ -145,8 +149,6 @@ def test_the_digest_of_a_message_has_its_length_before_it() -> None:
 
 
 def test_a_high_s_counts_and_junk_is_no_signature() -> None:
-    import base64
-
     key = simulated_key(1, Network.REGTEST, ScriptType.WSH_SORTEDMULTI).key.public_key
     text = simulated_message_signature(1, Network.REGTEST, ScriptType.WSH_SORTEDMULTI, "hello")
     raw = base64.b64decode(text)
@@ -180,6 +182,25 @@ def test_a_key_record_that_was_changed(old: str, new: str, code: Code) -> None:
     assert old in RECORD
     changed = RECORD.replace(old, new, 1).encode()
     assert _code(lambda: read_key_record(changed, token=STANDARD, network=Network.MAIN)) is code
+
+
+def test_a_record_signed_in_bip322s_simple_form() -> None:
+    from embit import ec
+
+    key = simulated_key(3, Network.REGTEST, ScriptType.WSH_SORTEDMULTI)
+    record = _record(EXTENDED, 3)
+    script = b"\x00\x14" + hash160(key.key.public_key)
+    unsigned = to_sign(record.signed_text.encode(), script)
+    digest = SegwitV0Hasher(unsigned).digest(0, b"\x76\xa9\x14" + script[2:] + b"\x88\xac", 0)
+    secret = private_account_key(3, Network.REGTEST, key.origin.path)
+    signature = ec.PrivateKey(secret).sign(digest).serialize() + b"\x01"
+    witness = b"\x02" + bytes([len(signature)]) + signature + b"\x21" + key.key.public_key
+    for prefix in ("smp", ""):
+        text = prefix + base64.b64encode(witness).decode()
+        plaintext = f"{record.signed_text}\n{text}".encode()
+        assert read_key_record(plaintext, token=EXTENDED, network=Network.REGTEST).key == key
+    forged = plaintext.replace(b"\nann\n", b"\neve\n")
+    assert _code(lambda: read_key_record(forged, token=EXTENDED, network=Network.REGTEST)) is Code.BSMS_SIG
 
 
 def test_line_endings_of_mail_programs_change_nothing() -> None:
