@@ -4,10 +4,12 @@ A bench is a folder with `bench.json`: the devices that lie on it. A worker find
 device learns (a registered vault, an unlocked state) is written back, as a real one would keep it.
 """
 
+import ctypes
 import hashlib
 import hmac
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -74,6 +76,12 @@ class Double:
             time.sleep(3600)
         if what == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if what == "noise":
+            os.write(1, b'{"answer": []}\n')
+            print('{"answer": []}', flush=True)
+        if what == "report":
+            self.record["process"] = _process()
+            self.save()
         return what
 
     def sign(
@@ -95,6 +103,19 @@ class Double:
     def secret(self, purpose: bytes) -> bytes:
         """A key that only this device has, as a Ledger derives one for its tokens."""
         return hmac.new(self.master(self.record["passphrase"]).key.secret, purpose, hashlib.sha256).digest()
+
+
+def _process() -> dict[str, object]:
+    """Return what the worker's process is like, as a driver inside it sees it."""
+    return {
+        "environment": sorted(os.environ),
+        "arguments": sys.argv[1:],
+        "folder": str(Path.cwd()),
+        "streams": [str(Path(f"/proc/self/fd/{number}").readlink()) for number in (0, 1, 2)],
+        "core_limit": list(resource.getrlimit(resource.RLIMIT_CORE)),
+        "dumpable": ctypes.CDLL(None).prctl(3, 0),
+        "session": os.getsid(0) == os.getpid(),
+    }
 
 
 class Bench:
