@@ -125,6 +125,22 @@ def test_a_shortfall_is_as_many_people_as_are_needed_at_least(
     assert short == 0 or not quorum.is_met([*people, *[anybody] * (short - 1)])
 
 
+@pytest.mark.parametrize(
+    ("roles", "people", "short"),
+    [
+        ({"a": 2}, ["a"], 1),
+        ({"a": 2, "b": 1}, ["b"], 2),
+        ({"a": 1, "b": 1}, ["ab"], 1),
+        ({"a": 1, "b": 1, "c": 1}, ["abc", "abc"], 1),
+        ({"a": 1, "b": 1, "c": 2}, ["ab", "c", "c"], 1),
+        ({"a": 1, "b": 1, "c": 1}, ["abc", "abc", "abc"], 0),
+    ],
+    ids=["one role", "one of two", "both together", "all three together", "two of three", "none"],
+)
+def test_a_shortfall_is_found_in_sets_of_every_size(roles: dict[str, int], people: list[str], short: int) -> None:
+    assert Quorum.of(roles).shortfall([frozenset(one) for one in people]) == short
+
+
 def test_quorums_in_words_and_documents() -> None:
     quorum = Quorum.of({"board": 1, "approver": 2})
     assert quorum.roles == (("approver", 2), ("board", 1))
@@ -249,27 +265,43 @@ def test_an_approval_says_all_that_the_design_lists() -> None:
     assert "\nemergency path: sweep\n" in words and f"\nreplaces txid: {HASH}\n" in words
 
 
-def test_attestations_and_checkpoints_name_what_they_are_about() -> None:
+def test_an_attestation_to_the_letter() -> None:
     attest = attest_statement(
-        vault_name="reserve", vault_id=HASH, network="main", first_address="bc1q", cosigner="cy"
-    ).text
-    assert attest.startswith(
-        f"custody-attest/1\nvault: reserve\nvault id: {HASH}\nnetwork: main\nfirst address: bc1q\n"
+        vault_name="reserve", vault_id=HASH, network="main", first_address="bc1qfirst", cosigner="cy"
     )
-    assert "cosigner: cy\nI hold: a copy of the whole descriptor" in attest
+    assert attest.kind.namespace == "custody-attest/1"
+    assert attest.text == (
+        "custody-attest/1\n"
+        "vault: reserve\n"
+        "vault id: abababababababababababababababababababababababababababababababab\n"
+        "network: main\n"
+        "first address: bc1qfirst\n"
+        "cosigner: cy\n"
+        "I hold: a copy of the whole descriptor of this vault with every cosigner's key and origin\n"
+    )
+
+
+def test_a_checkpoint_to_the_letter() -> None:
     checkpoint = checkpoint_statement(
-        vault_id=HASH, network="main", journal_id="j", length=3, head="cd" * 32, time="t", governance="0 x"
-    ).text
-    assert checkpoint.splitlines() == [
-        "custody-checkpoint/1",
-        f"vault id: {HASH}",
-        "network: main",
-        "journal: j",
-        "entries: 3",
-        f"head: {'cd' * 32}",
-        "time: t",
-        "governance: 0 x",
-    ]
+        vault_id=HASH,
+        network="testnet4",
+        journal_id="j-1",
+        length=3,
+        head="cd" * 32,
+        time="2026-11-26T12:00:00Z",
+        governance="0 x",
+    )
+    assert checkpoint.kind.namespace == "custody-checkpoint/1"
+    assert checkpoint.text == (
+        "custody-checkpoint/1\n"
+        "vault id: abababababababababababababababababababababababababababababababab\n"
+        "network: testnet4\n"
+        "journal: j-1\n"
+        "entries: 3\n"
+        "head: cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\n"
+        "time: 2026-11-26T12:00:00Z\n"
+        "governance: 0 x\n"
+    )
 
 
 # Changes
