@@ -118,10 +118,29 @@ def verify_file_command(folder: str) -> Result:
     return _command("journal", "verify", "--json", "--file", str(Path(folder) / "export.jsonl"))
 
 
+def backup_command(folder: str) -> Result:
+    """Run `custody vault backup`: two passes, a search for secrets, and the file read back."""
+    return _best(lambda: _run("--vault", folder, "vault", "backup", _new(folder)), resource.RUSAGE_CHILDREN, 2)
+
+
+def restore_command(folder: str) -> Result:
+    """Run `custody vault restore`: everything verified, folded, appended to SQLite and read back."""
+    backup = _new(folder)
+    _run("--vault", folder, "vault", "backup", backup)
+    return _best(lambda: _run("vault", "restore", backup, _new(folder)), resource.RUSAGE_CHILDREN, 2)
+
+
+def _new(folder: str) -> str:
+    """Return a path that nothing has."""
+    return str(Path(tempfile.mkdtemp(dir=Path(folder).parent)) / "new")
+
+
 def _command(*arguments: str) -> Result:
-    return _best(
-        lambda: subprocess.run([CUSTODY, *arguments], check=True, capture_output=True), resource.RUSAGE_CHILDREN, 2
-    )
+    return _best(lambda: _run(*arguments), resource.RUSAGE_CHILDREN, 2)
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run([CUSTODY, *arguments], check=True, capture_output=True)
 
 
 def _measured(work: Callable[[], int]) -> Result:
@@ -157,6 +176,8 @@ ROWS: dict[str, Callable[[str], Result]] = {
     "one more entry folded onto the state": fold_one_more,
     "whole command `custody journal verify`": verify_command,
     "whole command `custody journal verify --file`": verify_file_command,
+    "whole command `custody vault backup`": backup_command,
+    "whole command `custody vault restore`": restore_command,
 }
 TASKS: dict[str, Callable[..., Result]] = {task.__name__: task for task in (build, *ROWS.values())}
 

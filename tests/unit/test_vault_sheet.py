@@ -16,32 +16,13 @@ from support.backups import backup_of
 from support.cli import run, run_json
 from support.ledger import Ledger
 from support.qr import scan
+from support.sheets import codes_of
 from support.vaults import create_arguments, make_vault
-
-SCALE = 6
 
 
 def sheet_of(vault: Vault) -> tuple[str, Manifest]:
     manifest = Manifest.from_line(backup_of(Ledger(vault).entries).split(b"\n")[0] + b"\n")
     return vault_sheet(vault, manifest), manifest
-
-
-def drawn(svg: str) -> Image.Image:
-    """Draw what a page's code is: a white square, and black runs one module high."""
-    side = re.search(r'viewBox="0 0 (\d+) \1"', svg)
-    assert side is not None
-    width = int(side[1])
-    picture = Image.new("L", (width * SCALE, width * SCALE), 255)
-    pen = ImageDraw.Draw(picture)
-    for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\3z", svg):
-        left, top = int(x) * SCALE, int(y) * SCALE
-        pen.rectangle((left, top, left + int(length) * SCALE - 1, top + SCALE - 1), fill=0)
-    return picture
-
-
-def codes_of(page: str, what: str) -> list[Image.Image]:
-    figures = re.findall(rf"<figure>(<svg.*?</svg>)<figcaption>{what}", page)
-    return [drawn(svg) for svg in figures]
 
 
 def contents(pictures: list[Image.Image]) -> str:
