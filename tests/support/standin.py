@@ -1,6 +1,8 @@
 """A workspace whose devices are the stand-in program's, driven through the real command line."""
 
+import copy
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +36,7 @@ class Bench:
 
     def place(self, *devices: dict[str, Any]) -> None:
         """Plug in devices of any condition."""
-        self.state.write_text(json.dumps({"devices": devices}))
+        self.state.write_text(json.dumps({"devices": devices, "log_lines": len(self.requests)}))
 
     def fault(self, number: int, fault: str) -> None:
         """Let one device fail; the others stay as they are. `command:fault` fails at one request alone."""
@@ -65,6 +67,15 @@ class StandinOffice(Rehearsal):
         super().__init__(folder / "office", threshold=threshold, keys=keys)
         self.bench = Bench(folder / "bench")
         self.bench.settings(self.folder)
+
+    def copied_to(self, folder: Path) -> "StandinOffice":
+        """Return a copy of the office and its bench in another folder: making one takes seconds."""
+        shutil.copytree(self.folder.parent, folder, dirs_exist_ok=True)
+        twin = copy.copy(self)
+        twin.folder = folder / "office"
+        twin.bench = Bench(folder / "bench")
+        twin.bench.settings(twin.folder)
+        return twin
 
     @property
     def journal(self) -> Sequence[str]:

@@ -20,7 +20,6 @@ from embit import bip32, ec
 from embit.descriptor import Descriptor
 from embit.networks import NETWORKS
 from embit.psbt import PSBT
-from embit.transaction import TransactionOutput
 
 HARDENED = 0x80000000
 CHAINS = {"main": "main", "testnet4": "test", "signet": "signet", "regtest": "regtest"}
@@ -49,6 +48,8 @@ class Device:
         self.root = bip32.HDKey.from_seed(seed, version=self.network["xprv"])
         self.true_fingerprint = self.root.child(0).fingerprint.hex()
         self.fingerprint = state.get("claims", self.true_fingerprint)
+        self.asked_before = False
+        """Whether a key was asked for in an earlier request."""
 
     def entry(self) -> dict[str, Any]:
         """Return the device as `enumerate` lists it."""
@@ -61,10 +62,11 @@ class Device:
         """Return descriptors at BIP 48 paths too, of which a caller takes the key that it needs."""
         receive = []
         for script in (1, 2):
+            root = self.root
+            if self.fault == "other-key" or (self.fault == "changing" and self.asked_before):
+                root = bip32.HDKey.from_seed(hashlib.sha256(b"custody public test seed, another").digest())
             path = [48 + HARDENED, (0 if self.network["bip32"] == 0 else 1) + HARDENED, account + HARDENED]
-            key = self.root.derive([*path, script + HARDENED]).to_public()
-            if self.fault == "other-key":
-                key = self.root.derive([*path, 7 + HARDENED]).to_public()
+            key = root.derive([*path, script + HARDENED]).to_public()
             origin = f"{self.fingerprint}/48h/{path[1] - HARDENED}h/{account}h/{script}h"
             text = key.to_base58(version=self.network["xpub"])
             inner = f"sortedmulti(1,[{origin}]{text}/0/*)"
@@ -83,9 +85,7 @@ class Device:
         """Return the PSBT with this device's signatures, or bent as the fault says."""
         psbt = PSBT.from_base64(text)
         if self.fault == "changed":
-            first = psbt.outputs[0]
-            first.vout = TransactionOutput(psbt.tx.vout[0].value - 1000, psbt.tx.vout[0].script_pubkey)
-            psbt.tx.vout[0] = first.vout
+            psbt.outputs[0].value -= 1000
         if self.fault != "unsigned":
             psbt.sign_with(self.root)
         own = [set(one.partial_sigs) for one in psbt.inputs]
@@ -117,9 +117,21 @@ def _swap(psbt: PSBT) -> None:
     first[mine], second[theirs] = second[theirs], first[mine]
 
 
+def _start(state_path: Path) -> int:
+    """Return how many requests were logged when the devices were last placed."""
+    return int(json.loads(state_path.read_text()).get("log_lines", 0))
+
+
 def answer(state_path: Path, arguments: argparse.Namespace, line: str) -> Any:
     """Return the answer to one request."""
     devices = [Device(one, arguments.chain) for one in json.loads(state_path.read_text())["devices"]]
+    log = state_path.with_suffix(".log").read_text().splitlines()
+    asked_before = sum('"getdescriptors"' in line for line in log[_start(state_path) :]) > (
+        arguments.command == "getdescriptors"
+    )
+    for one in devices:
+        one.asked_before = asked_before
+    devices = [one for one in devices if not (one.fault == "gone-after-one-key" and asked_before)]
     if arguments.command == "enumerate":
         return [one.entry() for one in devices]
     device = next((one for one in devices if one.fingerprint == arguments.fingerprint), None)
