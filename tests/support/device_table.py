@@ -1,4 +1,4 @@
-"""The tables of docs/devices/README.md, made from the profiles. Run as a script, it writes them into the page."""
+"""The facts on the pages of docs/devices, made from the profiles. Run as a script, it writes them into the pages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +18,51 @@ def tables() -> str:
     return "\n".join(
         (*_abilities(profiles), "", *_demands(profiles), "", *_networks(profiles), "", *_advisories(profiles))
     )
+
+
+def page_facts(model: str) -> str:
+    """Return the facts of one model's page as Markdown, each with where it was read."""
+    one = load_profiles()[model]
+    lines = ["| fact | | read in |", "| --- | --- | --- |"]
+    lines += [_row(name, value, one.sources[place]) for name, value, place in _facts(one)]
+    if one.screen is not None and one.screen.lines:
+        lines += ["", "What its screen shows before it signs, in this order:", ""]
+        lines += [f"{number}. {words}" for number, words in enumerate(one.screen.lines, start=1)]
+        lines += ["", f"Change is {one.screen.change} ({one.sources['screen.lines']})."]
+    for advisory in one.advisories:
+        ranges = "; ".join(str(some) for some in advisory.affected)
+        about = "firmware that made the seed" if advisory.subject == "seed" else "firmware that runs"
+        lines += ["", f"**Advisory `{advisory.name}`** ({about}: {ranges}): {advisory.text}. {advisory.advice}"]
+        lines += [f"Source: {advisory.source}."]
+    return "\n".join(lines)
+
+
+def _facts(one: DeviceProfile) -> Iterator[tuple[str, str, str]]:
+    yield "goes by", ", ".join(one.transports) or "–", "transports"
+    if one.refused is not None:
+        yield "refused", one.refused, "refused"
+    for place, limits in enumerate(one.limits):
+        firmware = "" if len(one.limits) == 1 else f" ({limits.firmware})"
+        at = f"limits[{place}]"
+        yield f"keys{firmware}", _number(limits.cosigners), f"{at}.cosigners"
+        yield f"inputs{firmware}", _number(limits.inputs), f"{at}.inputs"
+        yield f"bytes of a PSBT{firmware}", _number(limits.psbt_bytes), f"{at}.psbt_bytes"
+        yield f"letters of a name{firmware}", _number(limits.name_length), f"{at}.name_length"
+    last, at = one.limits[-1], f"limits[{len(one.limits) - 1}].networks"
+    networks = last.networks
+    shown = "?" if networks is None else ", ".join(f"{net}: {_shown(one, networks.get(net))}" for net in Network)
+    yield "addresses begin with", shown, at
+    yield "registered", "?" if one.registration is None else str(one.registration), "registration"
+    yield "all keys in the PSBT", str(one.needs.global_xpubs or "?"), "needs.global_xpubs"
+    yield "previous transactions", str(one.needs.full_previous or "?"), "needs.full_previous"
+    if one.screen is not None:
+        yield "knows change", str(one.screen.change_check or "?"), "screen.change_check"
+        yield "shows the fee", _word(one.screen.fee), "screen.fee"
+        yield "shows the locktime", _word(one.screen.locktime), "screen.locktime"
+    if one.card is not None:
+        yield "writes on a card", ", ".join(f"`{name}`" for name in one.card.writes), "card.writes"
+    if one.qr is not None:
+        yield "QR codes", ", ".join(one.qr.dialects), "qr.dialects"
 
 
 def _abilities(profiles: list[DeviceProfile]) -> Iterator[str]:
@@ -81,7 +126,7 @@ def _advisories(profiles: list[DeviceProfile]) -> Iterator[str]:
 
 def _link(one: DeviceProfile, limits: Limits) -> str:
     firmware = "" if len(one.limits) == 1 else f", {limits.firmware}"
-    return f"`{one.model}` {one.name}{firmware}"
+    return f"[`{one.model}`]({one.model}.md) {one.name}{firmware}"
 
 
 def _shown(one: DeviceProfile, shown: "object") -> str:
@@ -107,7 +152,14 @@ def _row(*cells: object) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-if __name__ == "__main__":
-    page = PAGE.read_text(encoding="utf-8")
+def write(path: Path, facts: str) -> None:
+    """Put facts between the marks of a page."""
+    page = path.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{tables()}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    path.write_text(f"{before}{BEGIN}\n{facts}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(PAGE, tables())
+    for name in MODELS:
+        write(PAGES / f"{name}.md", page_facts(name))
