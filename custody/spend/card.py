@@ -59,7 +59,7 @@ class CardDevice:
     takes_base64: bool
     """It wants the PSBT as base64 text instead of binary."""
     steps: tuple[str, ...]
-    """What its holder does, in order; `{file}` stands for the file's name."""
+    """What its holder does, in order; `{file}` stands for the file's name, `{cosigner}` for the cosigner's."""
     answer: str
     """What it writes back, in words; `{stem}` stands for the name without its ending."""
     screen: tuple[str, ...] = ()

@@ -136,7 +136,7 @@ def _steps(view: ProposalView, reader: CardReader) -> Iterator[str]:
             f"There too:  custody psbt review {bundle_name(reader.stem)} --vault-file vault.yaml --pin trust.yaml  "
             "with your own vault file and pin. Go on only if the verdict is not REFUSED."
         )
-    words += [step.format(file=file, stem=reader.stem) for step in reader.device.steps]
+    words += [step.format(file=file, cosigner=reader.cosigner) for step in reader.device.steps]
     words += [
         "Compare on the device: each address to the last character, each amount, the fee, the change.",
         f"Sign. The device answers with {reader.device.answer.format(stem=reader.stem)}.",

@@ -28,6 +28,7 @@ from custody.spend.card import (
 from custody.vault.vault import Vault
 from custody.workflow.card_page import CardReader, card_page
 from custody.workflow.decide import decision_on
+from custody.workflow.device_limits import require_signable
 from custody.workflow.draft_proposal import left_event
 from custody.workflow.make_bundle import make_bundle
 from custody.workflow.office import Desk
@@ -59,7 +60,7 @@ def plan_card(desk: Desk, folder: Path, named: str | None, cosigners: Sequence[s
 
     Raises:
         NotYet: APPROVALS_MISSING. PolicyDenied: POLICY_DENIED.
-        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED, FILE_EXISTS. InvalidInput: COSIGNER_UNKNOWN, and what
+        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED, DEVICE_LIMIT, FILE_EXISTS. InvalidInput: COSIGNER_UNKNOWN, and what
             a path is refused for.
     """
     with opened_folder(folder) as card:
@@ -67,6 +68,7 @@ def plan_card(desk: Desk, folder: Path, named: str | None, cosigners: Sequence[s
         require_live(desk.state, record)
         require_sole_holder(desk.state, record)
         require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
+        require_signable(record.psbt, desk.vault, desk.state, desk.surroundings.profiles)
         view = view_proposal(desk.state, desk.vault, record)
         files = _files(desk, record, view, _chosen(desk.vault, view, cosigners), devices)
         missing = _missing(card, files)

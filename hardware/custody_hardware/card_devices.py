@@ -34,10 +34,16 @@ def _from_profile(profile: DeviceProfile) -> CardDevice:
 def _other_ways(profile: DeviceProfile) -> tuple[str, ...]:
     """Return the steps for a device that signs no file from a card."""
     steps = ["This device signs no file from a card."]
-    if Transport.QR in profile.transports:
-        steps.append("Show it {file} as QR codes with  custody qr show {file}  and read its answer back.")
+    if profile.qr is not None:
+        dialect = profile.qr.dialects[0]
+        steps.append(
+            f"Show it {{file}} as QR codes:  custody qr show {{file}} --dialect {dialect}  and read its answer."
+        )
     if Transport.USB in profile.transports:
-        steps.append("Connect it by cable, and open {file} with the program that drives it.")
+        steps.append(
+            "Connect it by cable: in a workspace of the vault with  custody proposal sign --device {cosigner}  and "
+            "elsewhere open {file} with the program that drives it."
+        )
     return tuple(steps)
 
 

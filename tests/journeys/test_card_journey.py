@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
 from custody.codes import Code
 from custody.errors import Conflict, JsonValue
 from custody.spend.card import ANY_DEVICE
+from custody.vault.device_firmware import FirmwareRange
 from custody.workflow.export_card import plan_card, write_card
 from custody.workflow.office import Event, editing
 from custody.workspace.layout import Workspace
 from custody_cli.session import Session
 from custody_cli.system import surroundings_of
+from custody_hardware.device_profiles import load_profiles
 from support.cards import ANSWERS, sign_card
 from support.kill import run_and_kill, seeded
 from support.rehearsal import Rehearsal, stranger
@@ -47,6 +50,12 @@ def new_card(tmp_path: Path, name: str = "card") -> Path:
 
 def export(office: Rehearsal, proposal: Any, card: Path, *more: str) -> Any:
     return office.json(["proposal", "export", proposal["proposal_id"], "--to", card, *more])
+
+
+def office_session(office: Rehearsal) -> Session:
+    session = Session()
+    session.vault_directory = office.folder
+    return session
 
 
 def described(cosigner: str, device: str) -> Event:
@@ -117,7 +126,7 @@ def test_a_card_is_written_as_each_device_wants_it(office: Rehearsal, tmp_path: 
     stem = proposal["proposal_id"][:8]
     assert f"a file named {stem}-1-c1.signed.psbt or {stem}-1-c1.signed.….psbt" in pages["c1"]
     assert "signs no file from a card" in pages["c2"]
-    assert f"custody qr show {stem}-2-c2.psbt" in pages["c2"]
+    assert f"custody qr show {stem}-2-c2.psbt --dialect ur" in pages["c2"]
     assert "by cable" not in pages["c2"]
     assert f"{stem}-3-c3-final.txn; it blanks the file that went in" in pages["c3"]
     assert "device Passport (Founder's Edition, Core), firmware 1.0" in pages["c3"]
@@ -250,6 +259,19 @@ def test_who_gets_a_file(office: Rehearsal, tmp_path: Path) -> None:
     assert office.error(["proposal", "add", card, card / "x.psbt"], exit_code=2)["error"] == "USAGE"
 
 
+def test_a_payment_that_the_devices_can_not_take_gets_no_card(office: Rehearsal, tmp_path: Path) -> None:
+    proposal, card = draft(office), new_card(tmp_path)
+    record(office.folder, [described(name, "ledger") for name in ("c1", "c2")])
+    ledger = load_profiles()["ledger"]
+    limits = replace(ledger.limits[0], firmware=FirmwareRange(None, None), inputs=1)
+    tight = {"ledger": replace(ledger, limits=(limits,))}
+    with editing(Workspace(office.folder), replace(surroundings_of(office_session(office)), profiles=tight)) as desk:
+        head = desk.office.head
+        with pytest.raises(Conflict) as caught:
+            plan_card(desk, card, proposal["proposal_id"], (), lambda _device: ANY_DEVICE)
+        assert (caught.value.code, desk.office.head) == (Code.DEVICE_LIMIT, head)
+
+
 def test_a_folder_that_is_not_there_is_not_made(office: Rehearsal, tmp_path: Path) -> None:
     proposal = draft(office)
     command = ["proposal", "export", proposal["proposal_id"], "--to", tmp_path / "unmounted"]
@@ -261,7 +283,7 @@ def test_a_folder_that_is_not_there_is_not_made(office: Rehearsal, tmp_path: Pat
 @pytest.mark.parametrize("written", range(9))
 def test_an_export_that_was_cut_off_is_completed(office: Rehearsal, tmp_path: Path, written: int) -> None:
     proposal, card = draft(office), new_card(tmp_path)
-    with editing(Workspace(office.folder), surroundings_of(Session())) as desk:
+    with editing(Workspace(office.folder), surroundings_of(office_session(office))) as desk:
         planned = plan_card(desk, card, proposal["proposal_id"], (), lambda _device: ANY_DEVICE)
     names = [one.name for one in planned.files]
     for one in planned.files[:written]:

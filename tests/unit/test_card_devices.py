@@ -13,7 +13,7 @@ PROFILES = load_profiles()
 def test_every_profile_says_what_to_do_and_what_comes_back(model: str) -> None:
     device, profile = card_device(PROFILES, model), PROFILES[model]
     assert device.steps
-    said = " ".join(step.format(file="F.psbt", stem="F") for step in device.steps)
+    said = " ".join(step.format(file="F.psbt", cosigner="ann") for step in device.steps)
     assert "{" not in said + device.answer.format(stem="F")
     if model == "other":
         assert device == ANY_DEVICE
