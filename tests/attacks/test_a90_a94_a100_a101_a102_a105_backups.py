@@ -196,6 +196,17 @@ def test_a102_authority_without_signatures_comes_back_as_nothing_and_is_listed(p
     assert restored["governance"] == "none"
 
 
+def test_a_backup_of_a_later_version_is_no_alteration(place: Path) -> None:
+    ledger = small_ledger()
+    assert_refused(restore(backup_of(ledger.entries).replace(b"backup/1", b"backup/2", 1), place), 6, "UPGRADE_NEEDED")
+    entries = [*ledger.entries]
+    ledger.add("moon_landed", {})
+    later = backup_of(entries).split(b"\n")[1:]
+    line_1 = backup_of(entries, lambda sections: sections["journal"].append(ledger.entries[-1].export_line()))
+    forged = b"\n".join([line_1.split(b"\n")[0], *later[:-1]]) + b"\n" + ledger.entries[-1].export_line()
+    assert_refused(restore(forged, place), 6, "UPGRADE_NEEDED")
+
+
 SECRETS = {
     "words": " ".join(phrase("a label")),
     "wif": wif("a label", version=0xEF, compressed=True),

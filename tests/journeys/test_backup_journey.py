@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from custody.audit.state import State
+from support.cards import ANSWERS, sign_card
 from support.cli import run, run_json
 from support.governed import policy_text
 from support.governed_office import GovernedOffice
 from support.rehearsal import stranger
 from support.restored_office import DESCRIBED, RestoredOffice, record, state_of_folder
 from support.ssh import SshKeygen
+from support.standin import Bench
 
 PEOPLE = {
     "dora": ("drafter", "signer"),
@@ -112,7 +114,7 @@ def test_what_a_restore_says_is_what_was_there(office: GovernedOffice, backup: P
         assert words in said
 
 
-def test_the_restored_vault_signs_by_file_by_qr_and_by_device(
+def test_the_restored_vault_signs_by_file_and_by_qr(
     office: GovernedOffice, payment: Any, backup: Path, tmp_path: Path
 ) -> None:
     by_file, _answer = restored(office, backup, tmp_path / "file")
@@ -131,9 +133,33 @@ def test_the_restored_vault_signs_by_file_by_qr_and_by_device(
     assert run(["qr", "read", "-", "-o", back], "\n".join(frames)).exit_code == 0
     assert by_file.json(["proposal", "add", back])["signing"]["missing"] == 0
     _finished(by_file, payment)
-    by_device, _answer = restored(office, backup, tmp_path / "device")
-    by_device.sign(payment, 2, 3)
-    _finished(by_device, payment)
+
+
+def test_the_restored_vault_signs_by_card_and_by_cable(
+    office: GovernedOffice, payment: Any, backup: Path, tmp_path: Path
+) -> None:
+    again, _answer = restored(office, backup, tmp_path / "again")
+    card = tmp_path / "card"
+    card.mkdir()
+    again.json(["proposal", "export", payment["proposal_id"], "--to", card])
+    sign_card(again, card, 2, ANSWERS["keystone"])
+    assert again.json(["proposal", "add", card])["signing"]["signed"] == ["c2"]
+    bench = Bench(tmp_path / "bench")
+    bench.connect(3)
+    bench.settings(again.folder)
+    by_cable = ["proposal", "sign", payment["proposal_id"], "--device", "c3", "--confirm-sats", payment["confirm_sats"]]
+    warned = again.error(by_cable, exit_code=5)
+    acks = [word for item in warned["details"]["missing"] for word in ("--ack", item)]
+    assert again.json([*by_cable, *acks])["signing"]["missing"] == 0
+    _finished(again, payment)
+
+
+def test_the_restored_vault_signs_by_simulator(
+    office: GovernedOffice, payment: Any, backup: Path, tmp_path: Path
+) -> None:
+    again, _answer = restored(office, backup, tmp_path / "again")
+    again.sign(payment, 2, 3)
+    _finished(again, payment)
 
 
 def _finished(office: RestoredOffice, payment: Any) -> None:
