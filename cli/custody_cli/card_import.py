@@ -1,6 +1,7 @@
 """`custody proposal add FOLDER`: everything signed that lies on a card, and what became of the rest."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from custody.errors import JsonValue
@@ -18,7 +19,11 @@ _STYLES = {Verdict.TAKEN: Style.GOOD, Verdict.REFUSED: Style.BAD, Verdict.IGNORE
 
 def add_from_cards(session: Session, folders: Sequence[Path]) -> Answer:
     """Read the folders once, judge all, record the good ones. Exit 3 where a file was refused."""
-    found: list[FoundFile] = [one for folder in folders for one in read_card(folder)]
+    found: list[FoundFile] = []
+    for folder in folders:
+        read = read_card(folder)
+        # Files of several folders may share a name.
+        found += read if len(folders) == 1 else [replace(one, name=str(folder / one.name)) for one in read]
 
     def step(desk: Desk) -> Answer:
         taken = take_back_card(desk, found)

@@ -58,12 +58,16 @@ class Finalized:
 def read_returned(data: bytes) -> Psbt | Transaction:
     """Read what a signer gave back: a PSBT in binary, base64 or hex, or a raw transaction in binary or hex.
 
+    Text may be broken into lines.
+
     Raises:
         InvalidInput: MALFORMED_PSBT, MALFORMED_TRANSACTION, and all that a PSBT is refused for.
     """
-    text = data.strip(_WHITE_SPACE)
-    if data.startswith(MAGIC) or text.startswith(_BASE64_MAGIC):
-        return psbt_from_text_or_bytes(data)
+    if data.startswith(MAGIC):
+        return Psbt.parse(data)
+    text = data.translate(None, _WHITE_SPACE)
+    if text.startswith(_BASE64_MAGIC):
+        return psbt_from_text_or_bytes(text)
     try:
         raw = binascii.unhexlify(text)
     except (binascii.Error, ValueError):

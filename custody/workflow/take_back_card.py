@@ -110,7 +110,7 @@ def take_back_card(desk: Desk, found: Sequence[FoundFile]) -> TakenBack:
     Raises:
         NotYet: NO_SIGNATURES where no file is refused and none holds a signature.
     """
-    answer = TakenBack(tuple(_without_repeats([_judge(desk.state, desk.vault, one) for one in found])))
+    answer = TakenBack(tuple(_without_repeats(_judge_all(desk.state, desk.vault, found))))
     if not answer.proposal_ids and not answer.refused:
         raise NotYet(
             Code.NO_SIGNATURES,
@@ -121,6 +121,20 @@ def take_back_card(desk: Desk, found: Sequence[FoundFile]) -> TakenBack:
         )
     desk.record([one.judged.event("file") for one in answer.files if one.judged is not None and one.judged.fresh])
     return answer
+
+
+def _judge_all(state: State, vault: Vault, found: Sequence[FoundFile]) -> list[JudgedFile]:
+    """Judge each content once: a card full of copies costs no more than one file."""
+    known: dict[bytes, JudgedFile] = {}
+    judged = []
+    for one in found:
+        if not one.data:
+            judged.append(_judge(state, vault, one))
+            continue
+        if one.data not in known:
+            known[one.data] = _judge(state, vault, one)
+        judged.append(replace(known[one.data], name=one.name))
+    return judged
 
 
 def _judge(state: State, vault: Vault, found: FoundFile) -> JudgedFile:

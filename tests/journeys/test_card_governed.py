@@ -62,5 +62,7 @@ def test_a_governed_card_carries_the_bundle_and_waits_for_the_approvals(office: 
     sign_card(office, card, 2, ANSWERS["keystone"])
     added = office.json(["proposal", "add", card, early])
     assert added["signing"]["signed"] == ["c1", "c2"]
-    assert {one["file"]: one["message"] for one in added["files"]}[bundle.name] == "written by the export"
+    messages = {one["file"]: one["message"] for one in added["files"]}
+    assert messages[str(bundle)] == "written by the export"
+    assert messages[str(early / "signed.psbt")] == "every signature in it is in another file of the card too"
     assert office.send(payment)["state"] == "broadcast"

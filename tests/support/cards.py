@@ -93,6 +93,10 @@ def _in_hex(signed: Signed) -> None:
     signed.write("copy of payment (1).txt", signed.psbt.serialize().hex().upper().encode())
 
 
+def _in_lines(signed: Signed) -> None:
+    signed.write("mailed.txt", base64.encodebytes(signed.psbt.serialize()).replace(b"\n", b"\r\n"))
+
+
 ANSWERS: Mapping[str, Callable[[Signed], None]] = {
     "coldcard": _coldcard,
     "coldcard with delete PSBTs": _coldcard_that_deletes,
@@ -104,6 +108,7 @@ ANSWERS: Mapping[str, Callable[[Signed], None]] = {
     "ledger": _ledger_by_hwi,
     "psbt version 2": _in_version_2,
     "psbt in hex": _in_hex,
+    "base64 broken into lines": _in_lines,
 }
 """By device: writes its answer into the folder that the file came in."""
 
