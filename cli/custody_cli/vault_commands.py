@@ -43,7 +43,7 @@ from custody_cli.setup_inputs import SCRIPTS, read_token
 from custody_cli.system import SystemClock, SystemNonces
 from custody_cli.vault_backup import backup, restore
 from custody_cli.vault_found import found
-from custody_cli.vault_round_two import RoundTwoOptions, held_against, round_two_options
+from custody_cli.vault_round_two import RoundTwoOptions, held_against, own_key_lines, round_two_options
 from custody_cli.vault_text import compare_lines, first_addresses_json, vault_json, vault_lines
 from custody_hardware.device_profiles import load_profiles
 
@@ -194,12 +194,12 @@ def import_(
     terms = ImportTerms(name, Network(network) if network else None, receive_only, birth_height, names)
     data = round_two.plaintext(read_input(file, max_bytes=MAX_WALLET_BYTES))
     imported = import_vault(data, round_two.terms(terms), expected_descriptor=expect_descriptor)
-    imported, own_key_lines = held_against(imported, round_two, directory)
+    imported, places = held_against(imported, round_two, directory)
     answer = _created(session, imported.vault, directory, imported.remarks, devices, ungoverned=ungoverned)
     return replace(
         answer,
-        json={**answer.json, "format": str(imported.kind)},
-        text=lambda: (*answer.text(), *own_key_lines),
+        json={**answer.json, "format": str(imported.kind), "own_key_places": [*places]},
+        text=lambda: (*answer.text(), *own_key_lines(places, imported.vault)),
     )
 
 

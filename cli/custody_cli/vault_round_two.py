@@ -102,8 +102,8 @@ def round_two_options(function: Callable[..., Answer]) -> Callable[..., Answer]:
     return command
 
 
-def held_against(imported: Imported, options: RoundTwoOptions, directory: Path) -> tuple[Imported, list[Line]]:
-    """Hold an imported vault against the request and the own key; return it, and where the own key stands.
+def held_against(imported: Imported, options: RoundTwoOptions, directory: Path) -> tuple[Imported, tuple[int, ...]]:
+    """Hold an imported vault against the request and the own key; return it, and the own key's places in it.
 
     Names come from the request, whose order the record's keys have; what the person named goes before.
 
@@ -118,8 +118,11 @@ def held_against(imported: Imported, options: RoundTwoOptions, directory: Path) 
         names = options.request.terms.cosigners
         cosigners = tuple(replace(one, name=name) for one, name in zip(vault.cosigners, names, strict=True))
         vault = replace(vault, cosigners=cosigners)
-    lines: list[Line] = []
-    if round_two.own_key is not None:
-        places = ", ".join(str(place) for place in own_positions(vault, round_two.own_key))
-        lines = [f"your key is key {places} of {len(vault.cosigners)}, compared whole"]
-    return replace(imported, vault=vault, remarks=(*imported.remarks, *findings)), lines
+    places = () if round_two.own_key is None else own_positions(vault, round_two.own_key)
+    return replace(imported, vault=vault, remarks=(*imported.remarks, *findings)), places
+
+
+def own_key_lines(places: tuple[int, ...], vault: Vault) -> list[Line]:
+    """Say where the own key stands, which people compare where the order of keys matters."""
+    listed = ", ".join(map(str, places))
+    return [f"your key is key {listed} of {len(vault.cosigners)}, compared whole"] if places else []

@@ -13,6 +13,7 @@ from custody.vault.bsms_cipher import seal, unseal
 from custody.vault.bsms_key_record import KeyRecord, record_key_text, signed_text
 from custody.vault.bsms_lines import require_version
 from custody.vault.bsms_token import Token
+from custody.vault.cosigner import key_material
 from custody.vault.vault import Vault
 from custody.workflow.setup_terms import SetupRequest, SetupTerms
 from custody.workflow.used_tokens import note_use
@@ -127,7 +128,8 @@ class RoundTwo:
 
     def _require_own_key(self, vault: Vault, own_key: KeyExpression) -> None:
         # The whole key and its origin, never the fingerprint alone, which anybody can claim.
-        if own_key not in vault.descriptor.keys:
+        places = own_positions(vault, own_key)
+        if not places:
             raise CheckFailed(
                 Code.COSIGNER_MISMATCH,
                 f"your key [{own_key.origin.to_text()}] is not in the record",
@@ -135,18 +137,24 @@ class RoundTwo:
             )
         if self.request is None:
             return
-        place = self.request.terms.cosigners.index(self.request.cosigner)
-        if vault.descriptor.keys[place] != own_key:
+        place = self.request.terms.cosigners.index(self.request.cosigner) + 1
+        if place not in places:
             raise CheckFailed(
                 Code.COSIGNER_MISMATCH,
-                f"your key does not stand where the request has `{self.request.cosigner}`, at place {place + 1}",
+                f"your key does not stand where the request has `{self.request.cosigner}`, at place {place}",
                 advice="Ask the coordinator whose key they took for yours.",
             )
 
 
 def own_positions(vault: Vault, own_key: KeyExpression) -> tuple[int, ...]:
-    """Return every place of the key in the script, from 1."""
-    return tuple(place for place, key in enumerate(vault.descriptor.keys, start=1) if key == own_key)
+    """Return every place of the key in the script, from 1.
+
+    Compared are origin, public key and chain code: all that addresses follow from. The parent's bytes of an
+    extended key, which some programs drop, change nothing.
+    """
+    own = (own_key.origin, key_material(own_key.key))
+    keys = enumerate(vault.descriptor.keys, start=1)
+    return tuple(place for place, key in keys if (key.origin, key_material(key.key)) == own)
 
 
 def _require_terms(vault: Vault, terms: SetupTerms) -> None:

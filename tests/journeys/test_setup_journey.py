@@ -1,9 +1,12 @@
 """A 2-of-3 vault by BIP 129: both rounds, all three modes, and a payment from what came of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from custody.bitcoin.keys import KeyExpression
+from custody.bitcoin.network import Network
 from custody.vault.bsms_cipher import is_sealed
 from support.cli import run, run_json
 from support.setups import NAMES, Setup, own_key
@@ -37,6 +40,7 @@ def test_a_vault_of_three_people(tmp_path: Path, encryption: str, script: str) -
         assert [one["name"] for one in taken.json["cosigners"]] == list(NAMES)
         assert taken.json["first_addresses"] == created["first_addresses"]
         assert taken.json["findings"] == []
+        assert taken.json["own_key_places"] == [NAMES.index(name) + 1]
         compared = run_json(["vault", "compare", setup.desk(name) / "reserve", tmp_path / "reserve"])
         assert compared["same"] is True
     assert created["script"].startswith(script)
@@ -75,6 +79,26 @@ def test_a_signer_whose_device_signs_the_message(tmp_path: Path) -> None:
     assert lines[0] == "BSMS 1.0" and len(lines) == 4
     assert all(line in shown.stdout for line in lines)
     assert not setup.key_file("ann").exists()
+
+
+def test_a_token_from_stdin_and_a_key_from_a_file(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    setup.complete()
+    (tmp_path / "ann.txt").write_text(own_key(1) + "\n")
+    desk = setup.desk("ann")
+    words = ["vault", "import", setup.descriptor_record("ann"), desk / "reserve", "--request", desk / "request.yaml"]
+    words += ["--token-file", "-", "--own-key", tmp_path / "ann.txt", "--json"]
+    decimal = str(int(setup.token("ann").hex, 16))
+    assert run(words, stdin="no token").error["error"] == "BSMS_TOKEN_INVALID"
+    assert run(words, stdin=f"{decimal}\n").exit_code == 0
+
+
+def test_the_parents_bytes_of_the_own_key_decide_nothing(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    setup.complete()
+    key = KeyExpression.parse(own_key(1), Network.REGTEST)
+    bare = replace(key, key=replace(key.key, parent_fingerprint=bytes(4)))
+    assert setup.take("ann", key=bare.to_text(Network.REGTEST)).exit_code == 0
 
 
 def test_a_coordinator_of_another_program_sends_no_request(tmp_path: Path) -> None:

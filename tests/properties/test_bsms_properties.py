@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import CustodyError
 from custody.vault.bsms_cipher import seal, unseal
+from custody.vault.bsms_key_record import read_key_record
 from custody.vault.bsms_token import Encryption, Token
+from custody.vault.formats import bsms
 
 TOKENS = st.one_of(st.binary(min_size=8, max_size=8), st.binary(min_size=16, max_size=16)).filter(any).map(Token)
 CONTENTS = st.binary(min_size=1, max_size=400)
@@ -37,6 +40,21 @@ def test_no_other_token_opens_it(token: Token, other: Token, content: bytes) -> 
     with pytest.raises(CustodyError) as refused:
         unseal(other, seal(token, content))
     assert refused.value.code is Code.BSMS_MAC
+
+
+@given(data=st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
+def test_any_content_is_read_or_refused(data: bytes) -> None:
+    token = Token(b"\0")
+    head = b"BSMS 1.0\n"
+    for content in (data, head + data, head + b"00\n" + data):
+        for read in (
+            lambda content=content: read_key_record(content, token=token, network=Network.REGTEST),
+            lambda content=content: bsms.parse(content, Network.REGTEST),
+            lambda content=content: unseal(Token(b"\x01" * 8), content),
+        ):
+            with pytest.raises(CustodyError) as refused:
+                read()
+            assert refused.value.exit_code in (3, 6)
 
 
 @given(number=st.integers(min_value=1, max_value=2**128 - 1))
