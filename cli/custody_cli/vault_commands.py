@@ -8,26 +8,19 @@ from pathlib import Path
 import click
 
 from custody import atomic
-from custody.bitcoin.descriptor import ScriptType
-from custody.bitcoin.keys import KeyExpression
 from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.errors import Finding, JsonValue, Severity, UsageError, refusals
+from custody.errors import Finding, JsonValue, UsageError, refusals
 from custody.vault.bsms_cipher import seal
 from custody.vault.checks import inspect_vault
 from custody.vault.compare import compare_scripts, compare_vaults
-from custody.vault.cosigner import Cosigner
-from custody.vault.formats import cosigner_key
 from custody.vault.formats.detect import VaultFormat
 from custody.vault.formats.registry import WRITERS, ImportTerms, write_vault
 from custody.vault.importing import import_vault
 from custody.vault.vault import Vault
-from custody.workflow.collect_keys import open_setup
-from custody.workflow.create_vault import create_vault
-from custody.workflow.describe_cosigner import first_descriptions
 from custody.workflow.verify_vault import VaultCheck, verify_vault
 from custody_cli.device_memory import profiles_of_workspace
-from custody_cli.device_options import devices_of, vault_devices_option
+from custody_cli.device_options import vault_devices_option
 from custody_cli.loading import (
     MAX_WALLET_BYTES,
     load_pair,
@@ -39,23 +32,16 @@ from custody_cli.loading import (
 from custody_cli.options import NETWORK, STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
-from custody_cli.setup_inputs import SCRIPTS, read_token
-from custody_cli.system import SystemClock, SystemNonces
+from custody_cli.setup_inputs import read_token
 from custody_cli.vault_backup import backup, restore
+from custody_cli.vault_create import birth_height_option, create, created_answer, ungoverned_option
 from custody_cli.vault_found import found
 from custody_cli.vault_round_two import RoundTwoOptions, held_against, own_key_lines, round_two_options
-from custody_cli.vault_text import compare_lines, first_addresses_json, vault_json, vault_lines
+from custody_cli.vault_text import vault_json, vault_lines
 from custody_hardware.device_profiles import load_profiles
 
 _FINGERPRINT = re.compile(r"[0-9a-fA-F]{8}", re.ASCII)
 _ALTERED = frozenset({Code.WORKSPACE_ALTERED, Code.JOURNAL_ALTERED, Code.JOURNAL_MISSING})
-
-_ungoverned = click.option(
-    "--ungoverned", is_flag=True, help="Allow payments on main without a spend policy; recorded for good."
-)
-_birth_height = click.option(
-    "--birth-height", type=click.IntRange(min=0), metavar="N", help="No coin of the vault is older than this block."
-)
 
 
 @click.group(
@@ -70,76 +56,7 @@ def vault() -> None:
     """The vault: m of n keys, written down as one descriptor."""
 
 
-@vault.command(
-    epilog=examples(
-        "custody vault create reserve --name reserve --network main --threshold 3 \\",
-        "    --cosigner 'ann=[d34db33f/48h/0h/0h/2h]xpub…' --cosigner bo=… --cosigner-file cy=ccxp-0F056943.json …",
-        "custody vault create reserve --setup setup",
-    )
-)
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--name", help="The vault's name: a-z, 0-9, _ and -.")
-@click.option("--network", type=NETWORK, help="There is no default network.")
-@click.option("--threshold", type=int, metavar="M", help="How many signatures spend.")
-@click.option("--cosigner", "cosigners", multiple=True, metavar="NAME=KEY", help="KEY is [fingerprint/path]xpub.")
-@click.option(
-    "--cosigner-file",
-    "cosigner_files",
-    multiple=True,
-    metavar="NAME=FILE",
-    help="The key as a device exports it: Coldcard's JSON (ccxp), or the text of --cosigner.",
-)
-@click.option("--script", type=click.Choice(list(SCRIPTS)), help="How the script is wrapped.  [default: wsh]")
-@click.option(
-    "--setup",
-    type=click.Path(path_type=Path),
-    metavar="SETUP",
-    help="Everything from a complete setup of `custody cosigner request`, instead of the options above.",
-)
-@vault_devices_option
-@_birth_height
-@_ungoverned
-@click.pass_obj
-def create(
-    session: Session,
-    directory: Path,
-    name: str | None,
-    network: str | None,
-    threshold: int | None,
-    cosigners: tuple[str, ...],
-    cosigner_files: tuple[str, ...],
-    script: str | None,
-    setup: Path | None,
-    devices: tuple[str, ...],
-    birth_height: int | None,
-    ungoverned: bool,
-) -> Answer:
-    """Create a vault in the new folder DIR: vault.yaml and its journal, in one step."""
-    if setup is not None:
-        if name or network or threshold is not None or cosigners or cosigner_files or script:
-            raise click.UsageError("--setup says name, network, threshold, script and keys: leave those options out")
-        new = replace(open_setup(setup).vault(), birth_height=birth_height or 0)
-        return _created(session, new, directory, (), devices, ungoverned=ungoverned)
-    if name is None or network is None or threshold is None:
-        missing = [option for option, value in (("--name", name), ("--network", network)) if value is None]
-        raise click.UsageError(f"missing: {', '.join(missing or ['--threshold'])}, or --setup")
-    script_type = SCRIPTS[script or "wsh"]
-    read = [_read_cosigner(text, Network(network)) for text in cosigners]
-    read += [_read_cosigner_file(text, script_type, Network(network)) for text in cosigner_files]
-    if not read:
-        raise UsageError(
-            Code.USAGE, "the vault has no --cosigner", advice="Add --cosigner or --cosigner-file for each key."
-        )
-    new = Vault.from_cosigners(
-        tuple(cosigner for cosigner, _notes in read),
-        name=name,
-        network=Network(network),
-        script_type=script_type,
-        threshold=threshold,
-        birth_height=birth_height or 0,
-    )
-    notes = [note for _cosigner, notes in read for note in notes]
-    return _created(session, new, directory, notes, devices, ungoverned=ungoverned)
+vault.add_command(create)
 
 
 @vault.command(
@@ -167,8 +84,8 @@ def create(
 @click.option("--receive-only", is_flag=True, help="Accept a vault without a change branch; it can never spend.")
 @round_two_options
 @vault_devices_option
-@_birth_height
-@_ungoverned
+@birth_height_option
+@ungoverned_option
 @click.pass_obj
 def import_(
     session: Session,
@@ -195,7 +112,7 @@ def import_(
     data = round_two.plaintext(read_input(file, max_bytes=MAX_WALLET_BYTES))
     imported = import_vault(data, round_two.terms(terms), expected_descriptor=expect_descriptor)
     imported, places = held_against(imported, round_two, directory)
-    answer = _created(session, imported.vault, directory, imported.remarks, devices, ungoverned=ungoverned)
+    answer = created_answer(session, imported.vault, directory, imported.remarks, devices, ungoverned=ungoverned)
     return replace(
         answer,
         json={**answer.json, "format": str(imported.kind), "own_key_places": [*places]},
@@ -298,41 +215,6 @@ vault.add_command(backup)
 vault.add_command(restore)
 
 
-def _created(
-    session: Session,
-    new: Vault,
-    directory: Path,
-    notes: Sequence[Finding],
-    devices: Sequence[str],
-    *,
-    ungoverned: bool,
-) -> Answer:
-    """Write the workspace and answer with what every cosigner should now compare."""
-    descriptions, about_devices = first_descriptions(new, devices_of(devices), load_profiles())
-    checked = create_vault(
-        new,
-        directory,
-        ungoverned=ungoverned,
-        actor=session.actor,
-        clock=SystemClock(),
-        ids=SystemNonces(),
-        descriptions=descriptions,
-    )
-    findings = [*notes, *checked, *about_devices]
-
-    def lines() -> Iterator[Line]:
-        yield from vault_lines(new, findings)
-        yield from compare_lines(new)
-
-    json: dict[str, JsonValue] = {
-        **vault_json(new, findings),
-        "directory": str(directory),
-        "ungoverned": ungoverned,
-        "first_addresses": first_addresses_json(new),
-    }
-    return Answer(json, lines)
-
-
 def _names_by_fingerprint(texts: Sequence[str]) -> dict[bytes, str]:
     names: dict[bytes, str] = {}
     for text in texts:
@@ -345,39 +227,6 @@ def _names_by_fingerprint(texts: Sequence[str]) -> dict[bytes, str]:
             )
         names[bytes.fromhex(fingerprint)] = name
     return names
-
-
-def _read_cosigner(text: str, network: Network) -> tuple[Cosigner, list[Finding]]:
-    name, separator, key_text = text.partition("=")
-    if not separator:
-        raise UsageError(
-            Code.USAGE, "a --cosigner is not NAME=KEY", advice="Write --cosigner 'ann=[fingerprint/path]xpub…'."
-        )
-    key, converted = KeyExpression.parse_converting_slip132(key_text, network)
-    cosigner = Cosigner(name, key)
-    return cosigner, [_converted(cosigner)] if converted else []
-
-
-def _read_cosigner_file(text: str, script_type: ScriptType, network: Network) -> tuple[Cosigner, list[Finding]]:
-    name, separator, place = text.partition("=")
-    if not separator:
-        raise UsageError(
-            Code.USAGE, "a --cosigner-file is not NAME=FILE", advice="Write --cosigner-file ann=ccxp-0F056943.json."
-        )
-    data = read_input(place, max_bytes=cosigner_key.MAX_BYTES)
-    key, converted = cosigner_key.parse(data, script_type, network)
-    cosigner = Cosigner(name, key)
-    return cosigner, [_converted(cosigner)] if converted else []
-
-
-def _converted(cosigner: Cosigner) -> Finding:
-    return Finding(
-        Code.SLIP132_CONVERTED,
-        Severity.NOTE,
-        cosigner.where,
-        f"the key of `{cosigner.name}` was written with a SLIP-132 prefix and is now an xpub or tpub",
-        "Nothing to do: it is the same key; the descriptor itself says which script it is for.",
-    )
 
 
 def _check_lines(checked: Vault, checks: Sequence[VaultCheck]) -> Iterator[Line]:
