@@ -45,7 +45,7 @@ def _head(vault: Vault, view: ProposalView, reader: CardReader) -> Iterator[str]
     proposal = view.record.proposal
     yield f"PAYMENT {view.proposal_id[:8]} FOR {reader.cosigner}"
     yield from _wrapped(
-        "This page is not secret and proves nothing: whoever wrote the card wrote it. What counts is what your "
+        "This page can't move money and proves nothing: whoever wrote the card wrote it. What counts is what your "
         "device shows, what your own vault file says, and what the payee told you themselves."
     )
     yield ""

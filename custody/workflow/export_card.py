@@ -39,7 +39,7 @@ DeviceOf = Callable[[str | None], CardDevice]
 """Takes the id of a device as it was described, None where nobody described one."""
 
 _FILE_MODE = 0o644
-"""Whoever holds the card reads it: nothing on it is secret."""
+"""Whoever holds the card reads it, on whatever machine."""
 
 
 @dataclass(frozen=True, slots=True)
