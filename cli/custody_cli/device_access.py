@@ -13,12 +13,15 @@ from custody.codes import Code
 from custody.errors import CustodyError, DeviceUnavailable
 from custody.ports import SignerBus
 from custody.vault.vault import Vault
+from custody.workflow.device_facts import Profiles
 from custody.workflow.device_record import Recorder, record_nothing
 from custody.workflow.office import Desk, Event, open_office
 from custody.workspace.settings import Settings, load_settings
+from custody_cli.device_memory import profiles_of_workspace
 from custody_cli.loading import load_vault_at, workspace_of
 from custody_cli.session import Session
 from custody_cli.steps import at_desk
+from custody_hardware.device_profiles import load_profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class AtHand:
     vault: Vault
     signers: Signers
     record: Recorder
+    profiles: Profiles
     has_journal: bool
 
 
@@ -38,8 +42,9 @@ def at_hand(session: Session, vault_file: str | None) -> AtHand:
         InvalidInput: VAULT_NOT_FOUND, and all that a vault file is refused for.
     """
     if vault_file is not None:
-        return AtHand(load_vault_at(vault_file), Signers(), record_nothing, has_journal=False)
-    office = open_office(workspace_of(session))
+        return AtHand(load_vault_at(vault_file), Signers(), record_nothing, load_profiles(), has_journal=False)
+    workspace = workspace_of(session)
+    office = open_office(workspace)
 
     def record(events: Sequence[Event]) -> None:
         def step(desk: Desk) -> None:
@@ -47,7 +52,7 @@ def at_hand(session: Session, vault_file: str | None) -> AtHand:
 
         at_desk(session, step)
 
-    return AtHand(office.vault, office.state.signers, record, has_journal=True)
+    return AtHand(office.vault, office.state.signers, record, profiles_of_workspace(workspace), has_journal=True)
 
 
 def at_hand_or_none(session: Session, vault_file: str | None) -> AtHand | None:

@@ -35,7 +35,7 @@ from custody_cli.output import Answer
 from custody_cli.question import ask
 from custody_cli.review_options import MAX_PSBT_FILE
 from custody_cli.session import Session
-from custody_hardware.device_profiles import MODELS, load_profiles
+from custody_hardware.device_profiles import MODELS
 
 _OTHER = re.compile(r"[^a-z0-9-]+", re.ASCII)
 _LONGEST_NAME = 16
@@ -78,11 +78,11 @@ def check(
     here = at_hand(session, None)
     cosigner = cosigner_named(here.vault, named)
     if to is None and returned is None:
-        if (model, firmware) != (None, None):
-            raise click.UsageError("--model and --firmware go with --to and --from; by cable the device says it")
-        return _by_cable(session, here, cosigner)
+        if firmware is not None:
+            raise click.UsageError("--firmware goes with --to and --from; by cable the device says it")
+        return _by_cable(session, here, cosigner, model)
     card = card_device(here, cosigner, model, firmware)
-    profile = load_profiles().get(card.model)
+    profile = here.profiles.get(card.model)
     if profile is not None:
         require_network(profile, card.firmware, here.vault.network, cosigner.name)
     if to is not None:
@@ -90,16 +90,17 @@ def check(
     return _by_file(session, here, cosigner, card, returned or "", route or "file")
 
 
-def _by_cable(session: Session, here: AtHand, cosigner: Cosigner) -> Answer:
+def _by_cable(session: Session, here: AtHand, cosigner: Cosigner, model: str | None) -> Answer:
     guide = Guide(session.talk, lambda wanted: say_what_to_compare(session, cosigner, wanted), session.progress)
     steps, rehearsed = check_over(
         signer_bus(session),
         here.vault,
         here.signers,
         cosigner,
-        profiles=load_profiles(),
+        profiles=here.profiles,
         record=here.record,
         guide=guide,
+        said_model=model,
     )
     return checked_answer(here.vault, cosigner, steps, rehearsed)
 
@@ -126,7 +127,7 @@ def _by_file(session: Session, here: AtHand, cosigner: Cosigner, card: CardDevic
     with alarms_recorded(here.record):
         compared = _compare_on_screen(cosigner, wanted)
     known = is_registered(here.signers.of(cosigner.name), card.model)
-    nothing = keeps_nothing(load_profiles().get(card.model))
+    nothing = keeps_nothing(here.profiles.get(card.model))
     registered = Registered.NOT_NEEDED if nothing else Registered.KEPT if known else Registered.ELSEWHERE
     steps = Steps(card.model, card.firmware, route, True, registered, compared)
     record_check(here.record, cosigner, steps, rehearsed)

@@ -62,7 +62,12 @@ def list_(session: Session, network: str | None, vault_file_path: str | None) ->
     bus = signer_bus(session)
     session.talk(f"looking at every device over {bus.name}; one that is locked may ask for its PIN on its own screen")
     report = bus.look(where)
-    rows = list_devices(report, here.vault if here else None, here.signers if here else Signers(), load_profiles())
+    rows = list_devices(
+        report,
+        here.vault if here else None,
+        here.signers if here else Signers(),
+        here.profiles if here else load_profiles(),
+    )
     return list_answer(bus.name, here.vault if here else None, report, rows, verbose=session.verbose)
 
 
@@ -147,7 +152,7 @@ def show_address_(session: Session, named: str, branch: str, index: int, vault_f
     record = here.signers.of(cosigner.name)
     with alarms_recorded(here.record):
         found, key_was_compared = prove_device(bus, here.vault, cosigner)
-        kept = kept_registration(record, model_of(found, record, load_profiles()), cosigner.name)
+        kept = kept_registration(record, model_of(found, record, here.profiles), cosigner.name)
         say_what_to_compare(session, cosigner, wanted)
         shown = show_address(bus, found, here.vault, cosigner, wanted=wanted, registration=kept)
     return shown_answer(cosigner, shown, key_was_compared=key_was_compared)

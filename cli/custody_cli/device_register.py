@@ -10,7 +10,7 @@ from custody.errors import JsonValue
 from custody.ports import Registration
 from custody.vault.cosigner import Cosigner
 from custody.workflow.device_choose import cosigner_named
-from custody.workflow.device_facts import firmware_of, model_of
+from custody.workflow.device_facts import firmware_of, require_model
 from custody.workflow.device_key import prove_device
 from custody.workflow.device_record import alarms_recorded, registered_event
 from custody.workflow.device_register import (
@@ -25,7 +25,7 @@ from custody_cli.device_access import AtHand, at_hand, signer_bus
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Style, Styled
 from custody_cli.session import Session
-from custody_hardware.device_profiles import MODELS, load_profiles
+from custody_hardware.device_profiles import MODELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class CardDevice:
 @click.argument("named", metavar="COSIGNER")
 @click.option("--to", "to", metavar="FILE", help="Write the file that the device imports; `--done` comes after that.")
 @click.option("--done", is_flag=True, help="Record that the device imported the file and shows the vault.")
-@click.option("--model", type=click.Choice(MODELS), help="Which device it is, where it isn't described yet.")
+@click.option("--model", type=click.Choice(MODELS), help="Which device it is, where nobody said it yet.")
 @click.option("--firmware", metavar="VERSION", help="Its firmware, where it isn't described yet.")
 @click.pass_obj
 def register(
@@ -63,11 +63,11 @@ def register(
     here = at_hand(session, None)
     cosigner = cosigner_named(here.vault, named)
     if to is None and not done:
-        if (model, firmware) != (None, None):
-            raise click.UsageError("--model and --firmware go with --to and --done; by cable the device says it")
-        return _by_cable(session, here, cosigner)
+        if firmware is not None:
+            raise click.UsageError("--firmware goes with --to and --done; by cable the device says it")
+        return _by_cable(session, here, cosigner, model)
     card = card_device(here, cosigner, model, firmware)
-    name = registration_name(here.vault, longest_name(load_profiles().get(card.model), card.firmware))
+    name = registration_name(here.vault, longest_name(here.profiles.get(card.model), card.firmware))
     if to is not None:
         return _write_file(here, cosigner, card, name, Path(to))
     here.record([registered_event(cosigner.name, card.model, card.firmware, by_file(name))])
@@ -88,11 +88,11 @@ def card_device(here: AtHand, cosigner: Cosigner, model: str | None, firmware: s
     return CardDevice(known, firmware or (said.firmware if said is not None and same else None))
 
 
-def _by_cable(session: Session, here: AtHand, cosigner: Cosigner) -> Answer:
-    bus, profiles, record = signer_bus(session), load_profiles(), here.signers.of(cosigner.name)
+def _by_cable(session: Session, here: AtHand, cosigner: Cosigner, model: str | None) -> Answer:
+    bus, profiles, record = signer_bus(session), here.profiles, here.signers.of(cosigner.name)
     with alarms_recorded(here.record):
         found, _compared = prove_device(bus, here.vault, cosigner)
-    card = CardDevice(model_of(found, record, profiles), firmware_of(found, record))
+    card = CardDevice(require_model(found, record, profiles, model), firmware_of(found, record))
     profile = profiles.get(card.model)
     name = registration_name(here.vault, longest_name(profile, card.firmware))
     if keeps_nothing(profile):

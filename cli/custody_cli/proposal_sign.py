@@ -37,7 +37,6 @@ from custody_cli.proposal_screen import answer_of, payment_lines
 from custody_cli.session import Session
 from custody_cli.steps import at_desk
 from custody_cli.system import surroundings_of
-from custody_hardware.device_profiles import load_profiles
 
 
 @click.command(
@@ -85,7 +84,8 @@ def _by_device(
     confirm_sats: int | None,
     limits: ReviewLimits,
 ) -> Answer:
-    here, office, profiles = at_hand(session, None), open_office(workspace_of(session)), load_profiles()
+    here, office = at_hand(session, None), open_office(workspace_of(session))
+    profiles = here.profiles
     cosigner = cosigner_named(here.vault, device)
     view = view_proposal(office.state, office.vault, find_proposal(office.state, named), limits)
     bus, record = signer_bus(session), here.signers.of(cosigner.name)

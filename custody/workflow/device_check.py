@@ -19,7 +19,7 @@ from custody.spend.rehearsal import Rehearsal
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.device_address import ShownAddress, derive_address, show_address
-from custody.workflow.device_facts import Profiles, firmware_of, kept_registration, model_of, require_network
+from custody.workflow.device_facts import Profiles, firmware_of, kept_registration, require_model, require_network
 from custody.workflow.device_key import prove_device
 from custody.workflow.device_record import Recorder, alarms_recorded, checked_events, registered_event
 from custody.workflow.device_register import keeps_nothing, longest_name, register_over, registration_name
@@ -91,6 +91,7 @@ def check_over(
     profiles: Profiles,
     record: Recorder,
     guide: Guide,
+    said_model: str | None = None,
 ) -> tuple[Steps, Rehearsed]:
     """Check a device over the bus, step by step, and record what held.
 
@@ -104,7 +105,7 @@ def check_over(
     known = signers.of(cosigner.name)
     with alarms_recorded(record):
         device, compared = prove_device(bus, vault, cosigner)
-        model, firmware = model_of(device, known, profiles), firmware_of(device, known)
+        model, firmware = require_model(device, known, profiles, said_model), firmware_of(device, known)
         profile = profiles.get(model)
         if profile is not None:
             require_network(profile, firmware, vault.network, cosigner.name)

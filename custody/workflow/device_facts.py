@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from custody.audit.signers import SignerRecord
 from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.errors import CheckFailed, DeviceUnavailable, Finding, Severity
+from custody.errors import CheckFailed, DeviceUnavailable, Finding, InvalidInput, Severity, UsageError
 from custody.ports import FoundDevice, Registration
 from custody.vault.cosigner import Cosigner
 from custody.vault.device_profile import (
@@ -25,6 +25,8 @@ from custody.vault.device_profile import (
 from custody.vault.vault import Vault
 
 Profiles = Mapping[str, DeviceProfile]
+OTHER = "other"
+"""The profile of any device of which nothing is claimed."""
 
 _CHANGE = {
     ChangeCheck.REGISTERED: "knows change by the vault that is registered on it",
@@ -48,15 +50,39 @@ class Abilities:
 
 
 def model_of(device: FoundDevice, record: SignerRecord, profiles: Profiles) -> str:
-    """Return the id of the profile that fits: the described one, else the one that the driver means.
+    """Return the id of the profile that fits: what was described, checked or registered, else what the driver means.
 
-    Where the driver means several or none, the driver's own name, which is no profile's id.
+    `other` where the driver means several or none of them, and nothing was said yet.
     """
     meant = _models_of(device, profiles)
-    described = record.description.device if record.description is not None else None
-    if described is not None and (not meant or described in meant):
-        return described
-    return meant[0] if len(meant) == 1 else device.driver
+    for known in _known_models(record):
+        if known in meant or not meant:
+            return known
+    return meant[0] if len(meant) == 1 else OTHER
+
+
+def require_model(device: FoundDevice, record: SignerRecord, profiles: Profiles, said: str | None) -> str:
+    """Return the model as `model_of` does, or as `said`; where a driver means several, somebody has to say it.
+
+    Raises:
+        UsageError: nobody said which of several it is.
+        InvalidInput: DEVICE_MODEL_UNKNOWN, the driver found another device than the one that is said.
+    """
+    meant = _models_of(device, profiles)
+    if said is not None and meant and said not in meant:
+        raise InvalidInput(
+            Code.DEVICE_MODEL_UNKNOWN,
+            f"the driver found a {' or '.join(meant)}, not a {said}",
+            advice="Look at the device; name the model that it is, or leave --model out.",
+        )
+    model = said or model_of(device, record, profiles)
+    if model == OTHER and len(meant) > 1:
+        raise UsageError(
+            Code.USAGE,
+            f"the driver can't tell which device it is: {', '.join(meant)}",
+            advice=f"Name it, for example `--model {meant[0]}`; or once for all with `custody cosigner describe`.",
+        )
+    return model
 
 
 def firmware_of(device: FoundDevice, record: SignerRecord) -> str | None:
@@ -141,8 +167,7 @@ def device_findings(
             _warn(
                 Code.DEVICE_UNPROVEN,
                 cosigner,
-                f"the device of `{cosigner.name}` has not passed a check as {model} with firmware "
-                f"{firmware or 'unknown'}",
+                f"the device of `{cosigner.name}` {_unproven_words(record, model, firmware)}",
                 f"Check it first with `custody device check {cosigner.name}`; nothing can be spent by that.",
             )
         )
@@ -194,6 +219,11 @@ def warns_of_change(profile: DeviceProfile | None) -> bool:
     """Whether the holder must compare change by themselves, since the device doesn't verify it (A114)."""
     check = None if profile is None or profile.screen is None else profile.screen.change_check
     return check not in _TRUSTED_CHANGE
+
+
+def _known_models(record: SignerRecord) -> tuple[str, ...]:
+    said = (record.description, record.check, record.registration)
+    return tuple(one.device for one in said if one is not None)
 
 
 def _models_of(device: FoundDevice, profiles: Profiles) -> tuple[str, ...]:
@@ -250,6 +280,15 @@ def _judge_change(profile: DeviceProfile, can: list[str], cannot: list[str], unk
     )
     if screen.fee is False:
         cannot.append("show the fee")
+
+
+def _unproven_words(record: SignerRecord, model: str, firmware: str | None) -> str:
+    if record.open_mismatch is not None:
+        return f"gave another {record.open_mismatch.what} than the vault's before, and passed no check since"
+    if record.check is None:
+        return "was never checked"
+    was = f"a {record.check.device} with firmware {record.check.firmware or 'unknown'}"
+    return f"is a {model} with firmware {firmware or 'unknown'} now; {was} was checked"
 
 
 def _warn(code: Code, cosigner: Cosigner, message: str, advice: str) -> Finding:

@@ -11,6 +11,7 @@ from custody.ports import BusReport, FoundDevice
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.device_facts import (
+    OTHER,
     Abilities,
     Profiles,
     abilities,
@@ -91,7 +92,7 @@ def _row(found: FoundDevice, vault: Vault | None, signers: Signers, profiles: Pr
     return DeviceRow(
         found=found,
         model=model,
-        model_name=profile.name if profile is not None else (found.model or found.driver),
+        model_name=profile.name if profile is not None and model != OTHER else (found.model or found.driver),
         firmware=firmware,
         claims=tuple(one.name for one in claimed),
         registered=None if known is None else known.name,
