@@ -9,6 +9,7 @@ that the device gets: nothing is read twice.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from custody.audit.nonces import nonce_findings
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.transaction import Transaction
@@ -172,7 +173,8 @@ def acknowledged_events(record: ProposalRecord, step: str, items: Sequence[str])
 def _record(desk: Desk, judged: Judged, source: str) -> Added:
     if judged.fresh:
         desk.record([judged.event(source)])
-    return Added(desk.state.proposals[judged.proposal_id], len(judged.fresh), judged.notes)
+    notes = (*judged.notes, *nonce_findings(desk.state, desk.vault))
+    return Added(desk.state.proposals[judged.proposal_id], len(judged.fresh), notes)
 
 
 def _cosigner_of(vault: Vault, device: SigningDevice) -> Cosigner:

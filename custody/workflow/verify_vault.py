@@ -7,8 +7,9 @@ each cosigner still holds the key under their name: only their device shows that
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from custody.audit.nonces import nonce_findings
 from custody.audit.signer_findings import signer_findings
-from custody.audit.signers import Signers
+from custody.audit.state import State
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.second_opinion import SecondOpinion
 from custody.codes import Code
@@ -42,16 +43,21 @@ def verify_vault(
 ) -> tuple[VaultCheck, ...]:
     """Return every check with its findings; without a workspace there is no adoption to compare with.
 
-    The check `devices` is there where the journal says something of a device.
+    The check `devices` is there where the journal says something of a device, or a signature gives a key away.
     """
     checks = [VaultCheck("keys", inspect_vault(vault)), VaultCheck("engines", tuple(_compare_engines(vault)))]
     if workspace is not None:
         adopted = _compare_adopted(workspace)
         checks.append(VaultCheck("adopted", adopted))
-        signers = Signers() if adopted else open_office(workspace).state.signers
-        if signers.records:
-            checks.append(VaultCheck("devices", signer_findings(vault, signers, profiles)))
+        if not adopted:
+            checks += _device_checks(vault, open_office(workspace).state, profiles)
     return tuple(checks)
+
+
+def _device_checks(vault: Vault, state: State, profiles: Mapping[str, DeviceProfile]) -> Iterator[VaultCheck]:
+    findings = (*signer_findings(vault, state.signers, profiles), *nonce_findings(state, vault))
+    if state.signers.records or findings:
+        yield VaultCheck("devices", findings)
 
 
 def _compare_engines(vault: Vault) -> Iterator[Finding]:

@@ -294,8 +294,13 @@ def high_s(signature: bytes) -> bytes:
     der, sighash = signature[:-1], signature[-1:]
     r_end = 4 + der[3]
     r, s = der[4:r_end], int.from_bytes(der[r_end + 2 :], "big")
-    body = _der_integer(int.from_bytes(r, "big")) + _der_integer(ORDER - s)
-    return b"\x30" + bytes((len(body),)) + body + sighash
+    return der_signature(int.from_bytes(r, "big"), ORDER - s) + sighash
+
+
+def der_signature(r: int, s: int) -> bytes:
+    """Return a signature in DER, without a sighash byte."""
+    body = _der_integer(r) + _der_integer(s)
+    return b"\x30" + bytes((len(body),)) + body
 
 
 def bip143_digest(transaction: Transaction, index: int, script_code: bytes, value: int, sighash: int) -> bytes:
