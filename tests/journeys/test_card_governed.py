@@ -66,3 +66,22 @@ def test_a_governed_card_carries_the_bundle_and_waits_for_the_approvals(office: 
     assert messages[str(bundle)] == "written by the export"
     assert messages[str(early / "signed.psbt")] == "every signature in it is in another file of the card too"
     assert office.send(payment)["state"] == "broadcast"
+
+
+def test_the_books_say_who_was_paid_why_and_who_agreed(office: GovernedOffice) -> None:
+    change = office.as_("ann", ["allowlist", "add", "exchange", "--address", stranger(7), "--note", "desk of bank X"])
+    office.carry(change, "ann", "bo")
+    office.wait(25)
+    payment = office.draft_as("dora", "--to", "exchange=2btc", "--reason", "settlement 4")
+    for name in ("ann", "bo"):
+        office.approve(name, payment)
+    office.send(payment, 1, 3)
+    office.mine(6)
+    office.json(["coins", "sync"])
+    told = office.json(["coins", "history"])
+    (paid,) = [row for row in told["rows"] if row["kind"] == "paid"]
+    assert (paid["payee"], paid["reason"], paid["approved_by"]) == ("exchange", "settlement 4", ["ann", "bo"])
+    assert (paid["address"], paid["amount_sats"]) == (stranger(7), -200_000_000)
+    assert sum(row["amount_sats"] for row in told["rows"]) == office.json(["coins", "list"])["total_sats"]
+    content = office.run(["coins", "history", "-o", "-"]).stdout
+    assert f',exchange,settlement 4,{payment["proposal_id"]},"ann, bo",' in content
