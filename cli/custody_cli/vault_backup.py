@@ -1,6 +1,7 @@
 """`custody vault backup` and `custody vault restore`: one file with all that is public, and a workspace from it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,12 +11,17 @@ from custody.audit.backup import JOURNAL, LABELS, PROFILES, SIGNERS, START
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import JsonValue, UsageError, refusals
+from custody.vault.formats import vault_file
+from custody.vault.formats.detect import VaultFormat, detect_format
 from custody.vault.formats.registry import ImportTerms
 from custody.vault.importing import import_vault
 from custody.vault.vault import Vault
+from custody.workflow.backup_lines import is_backup
 from custody.workflow.backup_vault import Backup, backup_vault
 from custody.workflow.checkpoint import MAX_BYTES, SignedHead
-from custody.workflow.restore_vault import Expected, Restored, is_backup, restore_backup, restore_description
+from custody.workflow.kept_elsewhere import Expected
+from custody.workflow.restore_description import restore_description
+from custody.workflow.restore_vault import Restored, restore_backup
 from custody.workflow.restored_facts import RestoredFacts, facts_of
 from custody.workflow.status import GOVERNANCE_UNKNOWN
 from custody_cli.device_memory import SignerMenu, menus_of, profile_source
@@ -78,6 +84,7 @@ def backup(session: Session, file: Path, paper: Path | None) -> Answer:
 )
 @click.option("--name", help="The vault's name, where FILE is a descriptor or another program's wallet.")
 @click.option("--network", type=NETWORK, help="Needed where FILE is of a format that doesn't say it.")
+@click.option("--receive-only", is_flag=True, help="Accept a descriptor without a change branch; it can never spend.")
 @click.pass_obj
 def restore(
     session: Session,
@@ -88,6 +95,7 @@ def restore(
     checkpoints: tuple[str, ...],
     name: str | None,
     network: str | None,
+    receive_only: bool,
 ) -> Answer:
     """Make the new folder DIR from FILE: a backup, or a vault file, descriptor or wallet without any journal.
 
@@ -97,9 +105,11 @@ def restore(
     kept = [(place, SignedHead.from_bytes(read_input(place, max_bytes=MAX_BYTES))) for place in checkpoints]
     expected = Expected(expect_vault_id, expect_head, kept)
     if file != STDIO and is_backup(atomic.read_start(Path(file), len(START))):
-        if name is not None or network is not None:
+        if name is not None or network is not None or receive_only:
             raise UsageError(
-                Code.USAGE, "a backup brings name and network", advice="Leave --name and --network out for a backup."
+                Code.USAGE,
+                "a backup says name, network and branches itself",
+                advice="Leave --name, --network and --receive-only out for a backup.",
             )
         restored = restore_backup(Path(file), directory, expected, unique=SystemNonces().nonce())
         return _restored_answer(restored, directory)
@@ -109,14 +119,18 @@ def restore(
             "a checkpoint is held against a journal, and this file has none",
             advice="Give a backup, or leave --checkpoint out.",
         )
-    terms = ImportTerms(name, Network(network) if network else None)
+    terms = ImportTerms(name, Network(network) if network else None, receive_only)
     return _restored_without_journal(session, file, directory, expected, terms)
 
 
 def _restored_without_journal(
     session: Session, file: str, directory: Path, expected: Expected, terms: ImportTerms
 ) -> Answer:
-    imported = import_vault(read_input(file, max_bytes=MAX_WALLET_BYTES), terms)
+    data = read_input(file, max_bytes=MAX_WALLET_BYTES)
+    if detect_format(data) is VaultFormat.VAULT:
+        # A vault file says itself whether it can spend: that was decided when it was made.
+        terms = replace(terms, receive_only=vault_file.parse(data).receive_only)
+    imported = import_vault(data, terms)
     vault = imported.vault
     checked = restore_description(
         vault,

@@ -11,7 +11,8 @@ import pytest
 
 from custody.errors import CustodyError
 from custody.vault.formats import vault_file
-from custody.workflow.restore_vault import Expected, restore_backup
+from custody.workflow.kept_elsewhere import Expected
+from custody.workflow.restore_vault import restore_backup
 from support.backups import Sections, backup_of
 from support.cli import Result, run, run_json
 from support.kill import run_and_kill, seeded

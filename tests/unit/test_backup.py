@@ -160,3 +160,21 @@ def test_lines_are_read_one_by_one_and_no_longer_than_they_may_be(tmp_path: Path
     assert caught.value.code is Code.FILE_TOO_LARGE
     with pytest.raises(CustodyError):
         list(read_lines(tmp_path / "none", max_line_bytes=4))
+
+
+def test_a_vault_that_only_receives_is_backed_up_and_restored(tmp_path: Path) -> None:
+    vault = make_vault()
+    (tmp_path / "one.txt").write_text(vault.descriptor.single_branch_text(0, vault.network) + "\n")
+    terms = ["--name", "reserve", "--network", "regtest"]
+    run_json(["vault", "import", tmp_path / "one.txt", tmp_path / "one", *terms, "--receive-only"])
+    sheet = tmp_path / "sheet.html"
+    run_json(["--vault", tmp_path / "one", "vault", "backup", tmp_path / "x.backup", "--paper", sheet])
+    assert "change 0" not in sheet.read_text()
+    again = run_json(["vault", "restore", tmp_path / "x.backup", tmp_path / "two"])
+    assert {one["branch"] for one in again["first_addresses"]} == {"receive"}
+    assert run(["vault", "restore", tmp_path / "one" / "vault.yaml", tmp_path / "three"]).exit_code == 0
+    bare = ["vault", "restore", tmp_path / "one.txt", tmp_path / "four", *terms]
+    assert run([*bare, "--json"]).error["error"] == "CHANGE_BRANCH_MISSING"
+    assert run([*bare, "--receive-only"]).exit_code == 0
+    refused = run(["vault", "restore", tmp_path / "x.backup", tmp_path / "five", "--receive-only"])
+    assert refused.exit_code == 2
