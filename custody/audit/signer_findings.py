@@ -10,6 +10,7 @@ from custody.audit.signers import SignerRecord, Signers
 from custody.codes import Code
 from custody.errors import Finding, Severity
 from custody.vault.device_checks import DescribedSigner, device_findings
+from custody.vault.device_firmware import same_version
 from custody.vault.device_profile import DeviceProfile, RegistrationMethod
 from custody.vault.vault import Vault
 
@@ -98,6 +99,6 @@ def _unproven_words(record: SignerRecord) -> str:
         return "was never checked"
     if said is not None and said.device != check.device:
         return f"is a `{said.device}` now, and a `{check.device}` was checked"
-    if said is not None and said.firmware != check.firmware:
+    if said is not None and not same_version(said.firmware, check.firmware):
         return f"has firmware {said.firmware or 'unknown'} now, and was checked with {check.firmware or 'unknown'}"
     return "disagreed with the vault since its last check"

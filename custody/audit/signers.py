@@ -20,6 +20,7 @@ from custody.spend.document import (
     optional_of,
     text_of,
 )
+from custody.vault.device_firmware import same_version
 
 DESCRIBED = "cosigner_described"
 REGISTERED = "device_registered"
@@ -134,7 +135,7 @@ class SignerRecord:
         check, said = self.check, self.description
         if check is None or self.open_mismatch is not None:
             return False
-        return said is None or (said.device == check.device and said.firmware == check.firmware)
+        return said is None or (said.device == check.device and same_version(said.firmware, check.firmware))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ def version_numbers(text: str) -> tuple[int, ...] | None:
     return numbers + (0,) * (_MOST_NUMBERS - len(numbers))
 
 
+def same_version(one: str | None, other: str | None) -> bool:
+    """Tell whether two texts name one version: the same text, or the same numbers however they are written."""
+    numbers = version_numbers(one or "")
+    return one == other or (numbers is not None and numbers == version_numbers(other or ""))
+
+
 @dataclass(frozen=True, slots=True)
 class FirmwareRange:
     """Versions from `first` on, and before `below`; None is an open end."""

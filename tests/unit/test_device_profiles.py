@@ -13,6 +13,7 @@ from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.documents import strict_yaml
 from custody.errors import InvalidInput, UpgradeNeeded
+from custody.spend.review_devices import DEVICE_NEEDS
 from custody.vault.device_firmware import FirmwareRange, version_numbers
 from custody.vault.device_profile import (
     ChangeCheck,
@@ -26,6 +27,19 @@ from custody.vault.device_profile import (
 from custody_hardware.device_profiles import MODELS, load_profiles, profile_from_text, profile_text
 
 PROFILES = load_profiles()
+REVIEWED = (
+    "Trezor",
+    "KeepKey",
+    "Ledger",
+    "Coldcard",
+    "BitBox02",
+    "Jade",
+    "Passport",
+    "Keystone 3",
+    "SeedSigner",
+    "Specter-DIY",
+)
+"""Devices as a review calls them."""
 FOLDER = Path(__file__).parents[2] / "hardware" / "custody_hardware" / "devices"
 
 versions = st.lists(st.integers(0, 99999), min_size=2, max_size=4).map(lambda numbers: ".".join(map(str, numbers)))
@@ -181,6 +195,23 @@ def test_an_unknown_device_claims_nothing() -> None:
 def test_the_words_are_those_of_the_journal() -> None:
     assert tuple(RegistrationMethod) == REGISTRATION_METHODS
     assert tuple(QrDialect) == DIALECTS
+
+
+def named(code: Code) -> set[str]:
+    """Return the names of devices that a review says will fail without a field."""
+    return {name for need in DEVICE_NEEDS[code] for name in need.devices}
+
+
+def test_a_reviews_table_of_needs_says_what_the_profiles_say() -> None:
+    """A review runs without profiles, so that a signer needs two files alone; its words must not drift from them."""
+    needy = {model for model in MODELS if PROFILES[model].needs.global_xpubs in (Need.REQUIRED, Need.FOR_CHANGE)}
+    named_models = {model for model in needy if any(PROFILES[model].name.startswith(name) for name in REVIEWED)}
+    assert named(Code.GLOBAL_XPUBS_MISSING) == {name for name in REVIEWED if _models(name) <= needy}
+    assert named_models == needy
+
+
+def _models(name: str) -> set[str]:
+    return {model for model in MODELS if PROFILES[model].name.startswith(name)}
 
 
 # What they say

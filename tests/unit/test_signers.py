@@ -170,6 +170,8 @@ def test_a_body_that_no_version_writes_is_an_alteration(kind: str, body: dict[st
         ([("cosigner_described", described()), ("device_checked", checked())], True),
         ([("device_checked", checked()), ("cosigner_described", described(place="Bergen"))], True),
         ([("device_checked", checked()), ("cosigner_described", described(firmware="2.4.7"))], False),
+        ([("device_checked", checked()), ("cosigner_described", described(firmware="v2.4.6"))], True),
+        ([("device_checked", checked()), ("cosigner_described", described(firmware="2.4.6-rc1"))], False),
         ([("device_checked", checked()), ("cosigner_described", described(firmware=None))], False),
         ([("device_checked", checked()), ("cosigner_described", described(device="jade"))], False),
         ([("device_checked", checked()), ("device_mismatch", mismatch())], False),
