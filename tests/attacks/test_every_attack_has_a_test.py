@@ -13,6 +13,7 @@ DRIVERS = {
     "support.node_office",
     "support.bundles",
     "support.setups",
+    "support.standin",
 }
 DOORS = {
     "run",
@@ -24,6 +25,7 @@ DOORS = {
     "NodeOffice",
     "Signer",
     "Setup",
+    "StandinOffice",
 }
 """What runs a command, of the modules above."""
 
@@ -32,10 +34,11 @@ OUTPUTS = [*range(20, 29), 36, 45, 97]
 INPUTS = [30, 31, 32, 33, 34, 35, 40, 41, 42, 43, 44, 46, 47, 48]
 SIGNATURES = [*range(50, 61), 62, 66, 68, 112, 114, 119]
 QR_CODES = [73, 74, 75]
+DEVICES = [52, 58, 68, 77, 91, 92, 95, 113, 114]
 FILES_AND_JOURNAL = [70, 71, 90, 91, 92, 94, 95, 96, 100, 101, 102, 103, 104, 105]
 INSIDERS = [61, 63, 64, 65, 66, 68, 101, 102, 103, 104, 119, 120, 121]
 GOVERNANCE = [61, 63, 102, 120]
-REQUIRED = {*SETUP, *OUTPUTS, *INPUTS, *SIGNATURES, *QR_CODES, *FILES_AND_JOURNAL, *GOVERNANCE}
+REQUIRED = {*SETUP, *OUTPUTS, *INPUTS, *SIGNATURES, *QR_CODES, *DEVICES, *FILES_AND_JOURNAL, *GOVERNANCE}
 
 Function = ast.FunctionDef
 

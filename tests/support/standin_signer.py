@@ -103,6 +103,10 @@ class Device:
             for kept, one in zip(bare.inputs, psbt.inputs, strict=True):
                 kept.partial_sigs.update(one.partial_sigs)
             psbt = bare
+        if self.fault == "other-amount":
+            psbt.inputs[0].witness_utxo.value += 1000
+        if self.fault == "added-field":
+            psbt.unknown[b"\xf0who-knows"] = b"what"
         if self.fault == "garbage":
             return {"psbt": base64.b64encode(b"psbt\xffgarbage").decode()}
         written = BytesIO()
