@@ -64,7 +64,7 @@ class Desk:
         with editing(self.workspace, surroundings) as desk:
             return take_back(desk, handed, returned, device_name="coldcard")
 
-    def fails(self, code: Code, exit_code: int, *, limits: TimeLimits = FAST) -> CustodyError:
+    def refuses(self, code: Code, exit_code: int, *, limits: TimeLimits = FAST) -> CustodyError:
         """Sign, which has to fail so, and write no signature; then mend the device and sign."""
         with pytest.raises(CustodyError) as caught:
             self.sign(limits=limits)
@@ -106,7 +106,7 @@ def test_a_fault_has_its_own_words_and_the_next_try_works(
     desk: Desk, at: str, what: str, code: Code, words: str
 ) -> None:
     desk.bench.disturb(desk.path, at, what, stays=at == "open")
-    error = desk.fails(code, 8)
+    error = desk.refuses(code, 8)
     assert words in error.message
     assert error.advice
     desk.bench.change(desk.path, **MENDED)
@@ -115,7 +115,7 @@ def test_a_fault_has_its_own_words_and_the_next_try_works(
 
 def test_a_device_that_hangs_is_given_up(desk: Desk) -> None:
     desk.bench.disturb(desk.path, "sign", "hang")
-    error = desk.fails(Code.DEVICE_TIMEOUT, 8, limits=IMPATIENT)
+    error = desk.refuses(Code.DEVICE_TIMEOUT, 8, limits=IMPATIENT)
     assert "4 s" in error.message
     desk.works()
 
@@ -132,7 +132,7 @@ def test_a_device_that_hangs_is_given_up(desk: Desk) -> None:
 )
 def test_what_comes_back_is_judged_and_refused_whole(desk: Desk, signs: str, code: Code, exit_code: int) -> None:
     desk.bench.change(desk.path, signs=signs)
-    desk.fails(code, exit_code)
+    desk.refuses(code, exit_code)
     desk.bench.change(desk.path, **MENDED)
     desk.works()
 
@@ -144,7 +144,7 @@ def test_a_trimmed_psbt_is_good_enough(desk: Desk) -> None:
 
 def test_another_passphrase_is_another_fingerprint(desk: Desk) -> None:
     desk.bench.change(desk.path, passphrase="another horse")
-    error = desk.fails(Code.DEVICE_ABSENT, 8)
+    error = desk.refuses(Code.DEVICE_ABSENT, 8)
     other = desk.bench.bus().look(desk.rehearsal.vault.network).devices[0].fingerprint
     assert other is not None and other.hex() in str(error)
     desk.bench.change(desk.path, **MENDED)
@@ -153,21 +153,21 @@ def test_another_passphrase_is_another_fingerprint(desk: Desk) -> None:
 
 def test_another_device_in_its_place_is_found_out(desk: Desk) -> None:
     desk.bench.change(desk.path, seed=9)
-    desk.fails(Code.DEVICE_ABSENT, 8)
+    desk.refuses(Code.DEVICE_ABSENT, 8)
     desk.bench.change(desk.path, seed=1)
     desk.works()
 
 
 def test_a113_a_device_with_the_fingerprint_and_another_key_signs_nothing(desk: Desk) -> None:
     desk.bench.change(desk.path, other_keys=True)
-    desk.fails(Code.DEVICE_KEY_MISMATCH, 3)
+    desk.refuses(Code.DEVICE_KEY_MISMATCH, 3)
     desk.bench.change(desk.path, **MENDED)
     desk.works()
 
 
 def test_two_alike_are_told_and_none_is_asked(desk: Desk) -> None:
     twin = desk.bench.plug("jade", 1)
-    desk.fails(Code.DEVICE_AMBIGUOUS, 8)
+    desk.refuses(Code.DEVICE_AMBIGUOUS, 8)
     desk.bench.unplug(twin)
     desk.works()
 
@@ -181,7 +181,7 @@ def test_two_alike_are_told_and_none_is_asked(desk: Desk) -> None:
 )
 def test_a_driver_that_cannot_look_says_what_is_missing(desk: Desk, what: str, code: Code, advice: str) -> None:
     desk.bench.spoil_driver("coldcard", what)
-    error = desk.fails(code, 8)
+    error = desk.refuses(code, 8)
     assert advice in error.advice
     desk.bench.spoil_driver("coldcard", None)
     desk.works()
