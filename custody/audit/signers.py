@@ -131,11 +131,17 @@ class SignerRecord:
 
     @property
     def is_proven(self) -> bool:
-        """Checked as the device and firmware that it is described as now, and since its last mismatch."""
+        """Checked as the device and firmware that it is described as now, and since its last mismatch.
+
+        A description without a firmware leaves it to what the device tells when it is checked afterwards.
+        """
         check, said = self.check, self.description
         if check is None or self.open_mismatch is not None:
             return False
-        return said is None or (said.device == check.device and same_version(said.firmware, check.firmware))
+        if said is None:
+            return True
+        is_left_to_it = said.firmware is None and said.seq < check.seq
+        return said.device == check.device and (is_left_to_it or same_version(said.firmware, check.firmware))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from custody.codes import Code
 from custody.documents.secret_gate import scan_text
 from custody.errors import InvalidInput, JsonValue, SecretRefused
 
-_KEYS = frozenset({"command", "drivers", "python", "wait_s"})
+_KEYS = frozenset({"command", "drivers", "emulators", "python", "wait_s"})
+_ONLY_HWI = frozenset({"drivers", "emulators", "python"})
 _DRIVERS = frozenset({"bitbox02", "coldcard", "digitalbitbox", "jade", "keepkey", "ledger", "trezor"})
 _LONGEST_WAIT_S = 86_400
 _MAX_ARGUMENTS = 20
@@ -34,6 +35,8 @@ class SignerSettings:
     """Absolute path of an interpreter that has HWI."""
     drivers: tuple[str, ...] = ()
     """HWI's names of those that look for devices; all of them where it is empty."""
+    emulators: bool = False
+    """HWI looks for devices that are programs too, for rehearsals; never on `main`."""
     wait_s: int | None = None
     """Seconds that a device may take for one answer, its holder's reading included."""
 
@@ -55,18 +58,15 @@ class SignerSettings:
                 f"custody.yaml: {len(unknown)} unknown setting(s), known here are {known}",
                 advice="Correct the spelling.",
             )
-        if not document or ("command" in document and {"python", "drivers"} & document.keys()):
-            raise _malformed("signer has neither command alone, nor python or drivers")
-        wait_s = _wait_s(document["wait_s"]) if "wait_s" in document else None
-        if "command" in document:
-            return cls(command=_command(document["command"]), wait_s=wait_s)
-        drivers = _drivers(document["drivers"]) if "drivers" in document else ()
-        if "python" not in document:
-            return cls(drivers=drivers, wait_s=wait_s)
-        python = document["python"]
-        if not isinstance(python, str) or not python.isprintable() or not python.startswith("/"):
-            raise _malformed("signer.python is not the absolute path of a Python interpreter")
-        return cls(python=Path(python), drivers=drivers, wait_s=wait_s)
+        if not document or ("command" in document and _ONLY_HWI & document.keys()):
+            raise _malformed("signer has neither command alone, nor settings of HWI")
+        return cls(
+            command=_command(document["command"]) if "command" in document else None,
+            python=_python(document["python"]) if "python" in document else None,
+            drivers=_drivers(document["drivers"]) if "drivers" in document else (),
+            emulators=_truth(document["emulators"]) if "emulators" in document else False,
+            wait_s=_wait_s(document["wait_s"]) if "wait_s" in document else None,
+        )
 
     def to_document(self) -> dict[str, JsonValue]:
         """Return the form of `custody.yaml`."""
@@ -77,6 +77,8 @@ class SignerSettings:
             document["python"] = str(self.python)
         if self.drivers:
             document["drivers"] = [*self.drivers]
+        if self.emulators:
+            document["emulators"] = True
         if self.wait_s is not None:
             document["wait_s"] = self.wait_s
         return document
@@ -87,6 +89,18 @@ def _drivers(value: JsonValue) -> tuple[str, ...]:
     if not names or len(names) != len(set(names)) or not _DRIVERS.issuperset(names) or value != names:
         raise _malformed(f"signer.drivers is not a list of {', '.join(sorted(_DRIVERS))}")
     return tuple(names)
+
+
+def _python(value: JsonValue) -> Path:
+    if not isinstance(value, str) or not value.isprintable() or not value.startswith("/"):
+        raise _malformed("signer.python is not the absolute path of a Python interpreter")
+    return Path(value)
+
+
+def _truth(value: JsonValue) -> bool:
+    if not isinstance(value, bool):
+        raise _malformed("signer.emulators is neither true nor false")
+    return value
 
 
 def _wait_s(value: JsonValue) -> int:

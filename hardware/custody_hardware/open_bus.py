@@ -19,4 +19,10 @@ def open_bus(settings: SignerSettings | None, *, ask_hidden: AskHidden | None = 
     if chosen.command is not None:
         return ExternalBus(chosen.command, limits=limits)
     drivers = chosen.drivers or tuple(MAKERS)
-    return HwiBus(python=chosen.python, drivers=drivers, ask_hidden=ask_hidden, limits=limits)
+    return HwiBus(
+        python=chosen.python,
+        drivers=drivers,
+        emulators=chosen.emulators,
+        ask_hidden=ask_hidden,
+        limits=limits,
+    )

@@ -5,6 +5,7 @@ None is brought along: which ones ran, and what each showed, is told where a rel
 
     Ledger    speculos with the Bitcoin Test app on TCP 9999, its REST API at SPECULOS_API (else port 5000)
     Coldcard  simulator.py --ms --headless
+    BitBox02  its simulator on TCP 15423, restored once with its own test mnemonic; it says yes by itself
     Trezor    the emulator of Model One or T with debug link, seeded, on UDP 21324
 """
 
@@ -24,19 +25,21 @@ from typing import Protocol
 import pytest
 
 LEDGER = ("127.0.0.1", 9999)
+BITBOX02 = ("127.0.0.1", 15423)
 TREZOR = ("127.0.0.1", 21324)
 TREZOR_DEBUG = "127.0.0.1:21325"
 COLDCARD = Path(tempfile.gettempdir()) / "ckcc-simulator.sock"
 SPECULOS_API = os.environ.get("SPECULOS_API", "http://127.0.0.1:5000")
 
 _YES = ("approve", "accept", "confirm", "register account", "sign transaction", "hold to sign", "continue")
-_POLL_S = 0.2
+_PAUSE_S = 0.3
 
 
 class Hand(Protocol):
     """Looks at one device's screen and says yes to whatever it asks; what it saw is kept."""
 
     seen: list[str]
+    pause_s: float
 
     def press(self) -> None:
         """Look once, and press what brings the device further."""
@@ -48,6 +51,7 @@ class LedgerHand:
     """Two buttons: right until the screen offers to agree, then both."""
 
     seen: list[str] = field(default_factory=list)
+    pause_s: float = _PAUSE_S
 
     def press(self) -> None:
         """Look once, and press what brings the device further."""
@@ -63,9 +67,14 @@ class LedgerHand:
 
 @dataclass
 class ColdcardHand:
-    """The simulator's keypad and story, over a socket of its own that leaves HWI's session alone."""
+    """The simulator's keypad and story, over a socket of its own.
+
+    A frame of ours amid one of HWI's breaks its message, so that the hand waits until files are there. HWI presses
+    OK itself when it has a simulator sign: the hand is needed to register alone.
+    """
 
     seen: list[str] = field(default_factory=list)
+    pause_s: float = 1.5
 
     def press(self) -> None:
         """Look once, and press OK."""
@@ -85,20 +94,41 @@ class ColdcardHand:
 
 
 @dataclass
-class TrezorHand:
-    """The debug link: its screen is a bitmap, so that only the number of different screens is kept."""
+class IdleHand:
+    """For a simulator that agrees by itself and shows its screens on its own output."""
 
     seen: list[str] = field(default_factory=list)
+    pause_s: float = _PAUSE_S
 
     def press(self) -> None:
-        """Press the right button."""
+        """Do nothing."""
+
+
+@dataclass
+class TrezorHand:
+    """The debug link: its screen is a bitmap, kept in hex.
+
+    A press while nothing is asked would answer the next question, so that the first look is the screen at rest.
+    """
+
+    seen: list[str] = field(default_factory=list)
+    pause_s: float = _PAUSE_S
+    at_rest: str = ""
+
+    def press(self) -> None:
+        """Look once, and press the right button where something is asked."""
         from hwilib.devices.trezorlib.debuglink import DebugLink
         from hwilib.devices.trezorlib.transport.udp import UdpTransport
 
         link = DebugLink(UdpTransport(TREZOR_DEBUG))
         link.open()
         try:
-            link.press_yes()
+            screen = bytes(link.state().layout).hex()
+            self.at_rest = self.at_rest or screen
+            if screen != self.at_rest:
+                if not self.seen or self.seen[-1] != screen:
+                    self.seen.append(screen)
+                link.press_yes()
         finally:
             link.close()
 
@@ -109,10 +139,12 @@ def held(hand: Hand) -> Iterator[Hand]:
     done = threading.Event()
 
     def work() -> None:
-        while not done.wait(_POLL_S):
+        while not done.wait(hand.pause_s):
             with suppress(Exception):  # a device that is between two screens answers later
                 hand.press()
 
+    if isinstance(hand, TrezorHand):
+        hand.press()
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
@@ -120,7 +152,9 @@ def held(hand: Hand) -> Iterator[Hand]:
     finally:
         done.set()
         thread.join()
-        time.sleep(_POLL_S)
+        if isinstance(hand, ColdcardHand):
+            hand.press()  # it knew the vault before, and says so on a screen that waits for OK
+        time.sleep(_PAUSE_S)
 
 
 def listening() -> dict[str, Hand]:
@@ -128,6 +162,8 @@ def listening() -> dict[str, Hand]:
     hands: dict[str, Hand] = {}
     with suppress(OSError), socket.create_connection(LEDGER, timeout=1):
         hands["ledger"] = LedgerHand()
+    with suppress(OSError), socket.create_connection(BITBOX02, timeout=1):
+        hands["bitbox02"] = IdleHand()
     if COLDCARD.exists():
         hands["coldcard"] = ColdcardHand()
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:

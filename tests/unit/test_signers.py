@@ -173,6 +173,7 @@ def test_a_body_that_no_version_writes_is_an_alteration(kind: str, body: dict[st
         ([("device_checked", checked()), ("cosigner_described", described(firmware="v2.4.6"))], True),
         ([("device_checked", checked()), ("cosigner_described", described(firmware="2.4.6-rc1"))], False),
         ([("device_checked", checked()), ("cosigner_described", described(firmware=None))], False),
+        ([("cosigner_described", described(firmware=None)), ("device_checked", checked())], True),
         ([("device_checked", checked()), ("cosigner_described", described(device="jade"))], False),
         ([("device_checked", checked()), ("device_mismatch", mismatch())], False),
         ([("device_mismatch", mismatch()), ("device_checked", checked())], True),
