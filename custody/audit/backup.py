@@ -27,6 +27,8 @@ START = b'{"format":"custody-backup/'
 
 MAX_MANIFEST_BYTES = 16_000
 MAX_PROFILES = 100
+MAX_PROFILE_BYTES = 10_000_000
+"""Of all profiles together: they alone are held in memory while a backup is read."""
 
 VAULT, PROFILES, SIGNERS, LABELS, JOURNAL = "vault", "profiles", "signers", "labels", "journal"
 SECTIONS = (VAULT, PROFILES, SIGNERS, LABELS, JOURNAL)
@@ -94,6 +96,11 @@ class SectionCount:
         self._lines += 1
         self._size += len(line)
         self._hash.update(line)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._size
 
     @property
     def sha256(self) -> str:

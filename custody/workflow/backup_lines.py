@@ -10,6 +10,7 @@ from pathlib import Path
 
 from custody import atomic
 from custody.audit.backup import (
+    MAX_PROFILE_BYTES,
     MAX_PROFILES,
     PROFILES,
     START,
@@ -21,7 +22,7 @@ from custody.audit.backup import (
 )
 from custody.codes import Code
 from custody.documents.secret_gate import scan_bytes
-from custody.errors import InvalidInput, JsonValue, SecretRefused, UpgradeNeeded
+from custody.errors import Altered, InvalidInput, JsonValue, SecretRefused, UpgradeNeeded
 from custody.workflow.backup_vault import MAX_LINE_BYTES
 
 
@@ -50,9 +51,11 @@ class BackupLines:
         for _line in range(section.lines):
             line = self.next()
             found.add(line)
+            if found.size > section.size:
+                raise _not_covered(section)
             yield line
         if found.section(section.name, section.first_line) != section:
-            raise backup_altered(f"section {section.name} is not what its digest in line 1 covers")
+            raise _not_covered(section)
 
     def skip(self, section: Section) -> None:
         """Read a section for its digest alone."""
@@ -84,8 +87,8 @@ class BackupLines:
         Raises:
             Altered: BACKUP_ALTERED.
         """
-        if section.lines > MAX_PROFILES:
-            raise backup_altered(f"section {PROFILES} has {section.lines} lines, at most {MAX_PROFILES} are written")
+        if section.lines > MAX_PROFILES or section.size > MAX_PROFILE_BYTES:
+            raise backup_altered(f"section {PROFILES} is larger than any that is written")
         with part_of_backup(PROFILES):
             return profiles_of(self.section(section))
 
@@ -99,3 +102,7 @@ def part_of_backup(what: str) -> Iterator[None]:
         raise
     except InvalidInput as error:
         raise backup_altered(f"{what}: {error.message}") from error
+
+
+def _not_covered(section: Section) -> Altered:
+    return backup_altered(f"section {section.name} is not what its digest in line 1 covers")

@@ -6,12 +6,10 @@ Written once, by a restore. Nothing that is signed or approved rests on them: th
 from collections.abc import Mapping, Sequence
 
 from custody.atomic import create_file_from, read_file
-from custody.audit.backup import MAX_PROFILES, profiles_of
+from custody.audit.backup import MAX_PROFILE_BYTES, profiles_of
 from custody.codes import Code
 from custody.errors import CustodyError, InvalidInput, JsonValue
 from custody.workspace.layout import Workspace
-
-_MAX_BYTES = MAX_PROFILES * 100_000
 
 
 def keep_profiles(workspace: Workspace, lines: Sequence[bytes]) -> None:
@@ -27,7 +25,7 @@ def kept_profiles(workspace: Workspace) -> Mapping[str, JsonValue]:
         InvalidInput: the file can't be read, or is not what a restore wrote.
     """
     try:
-        data = read_file(workspace.device_profiles, max_bytes=_MAX_BYTES)
+        data = read_file(workspace.device_profiles, max_bytes=MAX_PROFILE_BYTES)
     except CustodyError as error:
         if error.code is Code.FILE_NOT_FOUND:
             return {}

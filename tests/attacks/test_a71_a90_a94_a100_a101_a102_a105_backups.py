@@ -113,6 +113,31 @@ def test_a101_lines_cut_doubled_swapped_or_added_are_refused(place: Path) -> Non
     assert_refused(restore(lines[0], place), 10, "BACKUP_ALTERED")
 
 
+def test_a71_what_a_backup_declares_is_never_taken_on_trust(place: Path) -> None:
+    ledger = small_ledger()
+
+    def many_profiles(sections: Sections) -> None:
+        sections["profiles"] = [b'{"id":"a%d","profile":{}}\n' % number for number in range(101)]
+
+    def large_profile(sections: Sections) -> None:
+        sections["profiles"] = [b'{"id":"ledger","profile":"%s"}\n' % (b"x" * 10_000_000)]
+
+    def more_than_declared(sections: Sections) -> None:
+        sections["labels"] = [b"x" * 1_000_000 + b"\n"]
+
+    for change in (many_profiles, large_profile):
+        assert_refused(restore(backup_of(ledger.entries, change), place), 10, "BACKUP_ALTERED")
+    honest, longer = backup_of(ledger.entries), backup_of(ledger.entries, more_than_declared)
+    first = b"\n".join([honest.split(b"\n")[0], *longer.split(b"\n")[1:]])
+    assert_refused(restore(first, place), 10, "BACKUP_ALTERED")
+    for number in (b"999999999999", b"9007199254740991"):
+        boundless = honest.replace(b'"lines":1,"name":"vault"', b'"lines":%s,"name":"vault"' % number, 1)
+        assert boundless != honest
+        assert_refused(restore(boundless, place), 10, "BACKUP_ALTERED")
+    endless = honest.split(b"\n")[0] + b" " * 20_000 + b"\n"
+    assert restore(endless, place).exit_code in (6, 10)
+
+
 def other_vault(sections: Sections) -> None:
     sections["vault"] = [backup_of(Ledger(make_vault(seed=2)).entries).splitlines(keepends=True)[1]]
 
