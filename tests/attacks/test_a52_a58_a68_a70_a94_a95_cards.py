@@ -257,3 +257,18 @@ def test_a94_a_card_full_of_names_is_not_read(office: Rehearsal, card: Path) -> 
     for number in range(1_001):
         (card / f"{number}.txt").touch()
     assert office.error(["proposal", "add", card], exit_code=6)["error"] == "FILE_TOO_LARGE"
+
+
+def test_a94_what_is_too_large_is_refused_by_its_name_and_passed_over_without(office: Rehearsal, card: Path) -> None:
+    _, psbt = drafted(office)
+    for name, start in (("signed.psbt", b"psbt\xff"), ("film.mp4", b"\x00\x00\x00\x20ftyp")):
+        with (card / name).open("wb") as file:
+            file.write(start)
+            file.truncate(40_000_000)
+    (card / "good.psbt").write_bytes(sign(psbt, office.vault, 1).serialize())
+    answer = office.json(["proposal", "add", card], exit_code=3)
+    assert {one["file"]: (one["verdict"], one["code"]) for one in answer["files"]} == {
+        "signed.psbt": ("refused", "FILE_TOO_LARGE"),
+        "film.mp4": ("ignored", None),
+        "good.psbt": ("taken", None),
+    }
