@@ -74,12 +74,19 @@ def test_a92_no_option_takes_a_secret() -> None:
     assert len(options) > 40
     asked = {"secret", "password", "passphrase", "seed", "mnemonic", "xprv", "private", "wif", "pin"}
     found = {option for option in options if set(option.strip("-").split("-")) & asked}
-    assert found == {"--pin"}
+    # A trust pin is a file; the firmware that made a seed is a version.
+    assert found == {"--pin", "--seed-firmware"}
 
 
-def test_a92_a_trust_pin_is_a_file_and_no_secret() -> None:
-    pins = [one for one in _parameters() if isinstance(one, click.Option) and "--pin" in one.opts]
-    assert {one.metavar for one in pins} == {"FILE"}
+@pytest.mark.parametrize("option", ["--pin", "--token-file"])
+def test_a92_a_trust_pin_and_a_token_are_files(option: str) -> None:
+    named = [one for one in _parameters() if isinstance(one, click.Option) and option in one.opts]
+    assert {one.metavar for one in named} == {"FILE"}
+
+
+def test_a92_no_option_takes_a_token_itself() -> None:
+    options = {option for parameter in _parameters() for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert {option for option in options if "token" in option} == {"--token-file", "--used-tokens", "--shared-token"}
 
 
 def test_a92_no_environment_variable_takes_a_secret(tmp_path: Path) -> None:
