@@ -28,7 +28,7 @@ from custody.workflow.device_record import alarms_recorded
 from custody.workflow.device_register import keeps_nothing
 from custody.workflow.psbt_files import read_returned
 from custody_cli.device_access import AtHand, at_hand, signer_bus
-from custody_cli.device_register import CardDevice, card_device
+from custody_cli.device_register import MODEL_HELP, CardDevice, card_device
 from custody_cli.device_screen import checked_answer, say_what_to_compare, written_answer
 from custody_cli.options import CustodyCommand, examples, read_input
 from custody_cli.output import Answer
@@ -54,8 +54,8 @@ _NONE = "none"
 @click.option("--to", "to", metavar="FOLDER", help="Write the rehearsal for a memory card or QR code.")
 @click.option("--from", "returned", metavar="FILE", help="Judge what the device made of it; `-` is stdin.")
 @click.option("--route", type=click.Choice(["file", "qr"]), help="How it came back.  [default: file]")
-@click.option("--model", type=click.Choice(MODELS), help="Which device it is, where it isn't described yet.")
-@click.option("--firmware", metavar="VERSION", help="Its firmware, where it isn't described yet.")
+@click.option("--model", type=click.Choice(MODELS), metavar="MODEL", help=MODEL_HELP)
+@click.option("--firmware", metavar="VERSION", help="Its firmware, where it is not described yet.")
 @click.pass_obj
 def check(
     session: Session,
@@ -86,7 +86,7 @@ def check(
     if profile is not None:
         require_network(profile, card.firmware, here.vault.network, cosigner.name)
     if to is not None:
-        return _write(here, cosigner, Path(to))
+        return _write(here, cosigner, Path(to), model)
     return _by_file(session, here, cosigner, card, returned or "", route or "file")
 
 
@@ -105,11 +105,11 @@ def _by_cable(session: Session, here: AtHand, cosigner: Cosigner, model: str | N
     return checked_answer(here.vault, cosigner, steps, rehearsed)
 
 
-def _write(here: AtHand, cosigner: Cosigner, folder: Path) -> Answer:
+def _write(here: AtHand, cosigner: Cosigner, folder: Path, model: str | None) -> Answer:
     rehearsal = next_rehearsal(here.vault, here.signers, cosigner.name)
     path = folder / f"rehearsal-{rehearsal.number}-{_OTHER.sub('-', cosigner.name)[:_LONGEST_NAME]}.psbt"
     atomic.create_file(path, rehearsal.psbt.serialize())
-    return written_answer(cosigner, rehearsal, path)
+    return written_answer(cosigner, rehearsal, path, model)
 
 
 def _by_file(session: Session, here: AtHand, cosigner: Cosigner, card: CardDevice, place: str, route: str) -> Answer:

@@ -27,6 +27,8 @@ from custody_cli.output import Answer, Style, Styled
 from custody_cli.session import Session
 from custody_hardware.device_profiles import MODELS
 
+MODEL_HELP = "Which device it is, such as coldcard-mk4, where nobody said it yet; a wrong word lists all."
+
 
 @dataclass(frozen=True, slots=True)
 class CardDevice:
@@ -47,8 +49,8 @@ class CardDevice:
 @click.argument("named", metavar="COSIGNER")
 @click.option("--to", "to", metavar="FILE", help="Write the file that the device imports; `--done` comes after that.")
 @click.option("--done", is_flag=True, help="Record that the device imported the file and shows the vault.")
-@click.option("--model", type=click.Choice(MODELS), help="Which device it is, where nobody said it yet.")
-@click.option("--firmware", metavar="VERSION", help="Its firmware, where it isn't described yet.")
+@click.option("--model", type=click.Choice(MODELS), metavar="MODEL", help=MODEL_HELP)
+@click.option("--firmware", metavar="VERSION", help="Its firmware, where it is not described yet.")
 @click.pass_obj
 def register(
     session: Session, named: str, to: str | None, done: bool, model: str | None, firmware: str | None

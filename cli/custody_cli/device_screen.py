@@ -117,8 +117,9 @@ def shown_answer(cosigner: Cosigner, shown: ShownAddress, *, key_was_compared: b
     return Answer(json, lines)
 
 
-def written_answer(cosigner: Cosigner, rehearsal: Rehearsal, path: Path) -> Answer:
+def written_answer(cosigner: Cosigner, rehearsal: Rehearsal, path: Path, said_model: str | None) -> Answer:
     """Return that a rehearsal was written for a memory card or QR code."""
+    again = f" --model {said_model}" if said_model else ""
     json: dict[str, JsonValue] = {
         "cosigner": cosigner.name,
         "rehearsal": rehearsal.number,
@@ -130,7 +131,7 @@ def written_answer(cosigner: Cosigner, rehearsal: Rehearsal, path: Path) -> Answ
         yield f"wrote {path}: rehearsal {rehearsal.number} for {cosigner.name}; nothing can be spent by it"
         yield f"unsigned txid  {rehearsal.unsigned_txid}"
         yield "On the device: register the vault, sign the file, then let it show the vault's receive address 0."
-        yield f"NEXT   custody device check {cosigner.name} --from FILE   with what the device wrote"
+        yield f"NEXT   custody device check {cosigner.name} --from FILE{again}   with what the device wrote"
 
     # The address is not printed: its end is asked for later, and must come from the device's screen.
     return Answer(json, lines)

@@ -245,7 +245,7 @@ _REGISTERED_WORDS = {
 def _register_if_possible(
     bus: SignerBus, device: FoundDevice, vault: Vault, name: str, guide: Guide
 ) -> Registration | None:
-    guide.tell(f"        compare threshold, script and EVERY key on the screen, then confirm `{name}` there")
+    guide.tell(f"        if it asks, compare threshold, script and EVERY key on the screen, then confirm `{name}`")
     try:
         return register_over(bus, device, vault, name)
     except DeviceUnavailable as unable:

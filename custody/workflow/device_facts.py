@@ -29,9 +29,9 @@ OTHER = "other"
 """The profile of any device of which nothing is claimed."""
 
 _CHANGE = {
-    ChangeCheck.REGISTERED: "knows change by the vault that is registered on it",
-    ChangeCheck.TRANSACTION: "knows change by comparing it with the inputs of the same transaction",
-    ChangeCheck.SCAN: "knows change only after its holder let it read the descriptor",
+    ChangeCheck.REGISTERED: "tell change by the vault that is registered on it",
+    ChangeCheck.TRANSACTION: "tell change by comparing it with the inputs of the same transaction",
+    ChangeCheck.SCAN: "tells change only after its holder let it read the descriptor",
     ChangeCheck.PATH: "believes the path that a file claims for change: compare change with the review yourself",
     ChangeCheck.NEVER: "can't tell change from a payment: compare every output with the review yourself",
 }

@@ -50,6 +50,7 @@ def alarms_recorded(record: Recorder) -> Iterator[None]:
         if alarm.code in _MISMATCHES and "cosigner" in alarm.details:
             try:
                 record([(MISMATCH, {key: alarm.details[key] for key in ("cosigner", "what", "expected", "got")})])
+                alarm.details["journalled"] = record is not record_nothing
             except CustodyError as failure:
                 alarm.details["not_journalled"] = failure.message
         raise
