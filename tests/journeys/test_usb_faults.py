@@ -4,6 +4,7 @@ Nothing of a failed try is written but that the PSBT left, and the next try work
 behind HWI's own driver, the payment one on the embedded chain.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ from custody.workflow.office import Surroundings, editing, open_office
 from custody.workflow.sign_proposal import Added, hand_over, take_back
 from custody.workspace.layout import Workspace
 from custody_hardware.hwi_bus import TimeLimits
-from support.hwi_bench import FAST, Bench
+from support.hwi_bench import PATIENT, Bench
 from support.rehearsal import Rehearsal, stranger
 
-IMPATIENT = TimeLimits(look=20, key=20, show=20, register=32, sign=4)
+IMPATIENT = replace(PATIENT, sign=8)
 
 
 class Fixed:
@@ -51,7 +52,7 @@ class Desk:
     def cosigner(self) -> Cosigner:
         return self.rehearsal.vault.cosigners[0]
 
-    def sign(self, *, limits: TimeLimits = FAST) -> Added:
+    def sign(self, *, limits: TimeLimits = PATIENT) -> Added:
         """Hand the payment over, let the device sign, and take it back, as the command does."""
         surroundings = Surroundings(Fixed(), Fixed(), None)
         vault, bus = self.rehearsal.vault, self.bench.bus(limits=limits)
@@ -64,7 +65,7 @@ class Desk:
         with editing(self.workspace, surroundings) as desk:
             return take_back(desk, handed, returned, device_name="coldcard")
 
-    def refuses(self, code: Code, exit_code: int, *, limits: TimeLimits = FAST) -> CustodyError:
+    def refuses(self, code: Code, exit_code: int, *, limits: TimeLimits = PATIENT) -> CustodyError:
         """Sign, which has to fail so, and write no signature; then mend the device and sign."""
         with pytest.raises(CustodyError) as caught:
             self.sign(limits=limits)
@@ -116,7 +117,7 @@ def test_a_fault_has_its_own_words_and_the_next_try_works(
 def test_a_device_that_hangs_is_given_up(desk: Desk) -> None:
     desk.bench.disturb(desk.path, "sign", "hang")
     error = desk.refuses(Code.DEVICE_TIMEOUT, 8, limits=IMPATIENT)
-    assert "4 s" in error.message
+    assert "8 s" in error.message
     desk.works()
 
 

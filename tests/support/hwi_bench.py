@@ -20,7 +20,8 @@ from custody_hardware.hwi_errors import MAKERS
 
 RUN = Path(__file__).parent / "hwi_doubles" / "run.py"
 EXTERNAL = Path(__file__).parent / "external_signer.py"
-FAST = TimeLimits(look=20, key=20, show=20, register=32, sign=30)
+PATIENT = TimeLimits(look=90, key=90, show=90, register=120, sign=90)
+"""Enough for a machine that is busy with other tests."""
 FIRMWARE = {
     "coldcard": "5.6.1",
     "ledger": "2.4.1",
@@ -76,6 +77,8 @@ class Bench:
             "asks_passphrase": False,
             "knows_multisig": False,
             "shown": [],
+            "token_key": "",
+            "tokens_refused": 0,
         }
         state = self.read()
         state["devices"].append(record | other)
@@ -111,7 +114,7 @@ class Bench:
         return next(dict(one) for one in self.read()["devices"] if one["path"] == path)
 
     def bus(
-        self, *, ask_hidden: AskHidden | None = None, limits: TimeLimits = FAST, every_driver: bool = False
+        self, *, ask_hidden: AskHidden | None = None, limits: TimeLimits = PATIENT, every_driver: bool = False
     ) -> HwiBus:
         """Return HWI's bus with these devices at the other end; by default only their own drivers look."""
         families = {one["family"] for one in self.read()["devices"]} - {"external"}
@@ -133,7 +136,7 @@ class Bench:
         """Return `signer.command` for custody.yaml: a stand-in that speaks Bitcoin Core's contract."""
         return (sys.executable, "-B", str(EXTERNAL), str(self.folder))
 
-    def external_bus(self, *, limits: TimeLimits = FAST) -> ExternalBus:
+    def external_bus(self, *, limits: TimeLimits = PATIENT) -> ExternalBus:
         """Return the bus over the stand-in, with the devices of the family `external`."""
         return ExternalBus(self.external_command(), limits=limits)
 

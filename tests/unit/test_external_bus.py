@@ -17,7 +17,7 @@ from custody.workflow.device_choose import choose_device
 from custody.workflow.device_key import prove_device
 from custody_hardware.external_bus import ExternalBus
 from custody_hardware.hwi_bus import TimeLimits
-from support.hwi_bench import Bench
+from support.hwi_bench import PATIENT, Bench
 from support.review_cases import payment, simulated_vault
 
 VAULT = simulated_vault()
@@ -28,11 +28,11 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "bench", needs_hwi=False)
 
 
-def program(folder: Path, text: str) -> ExternalBus:
+def program(folder: Path, text: str, *, limits: TimeLimits = PATIENT) -> ExternalBus:
     """Return the bus over a program of a few lines."""
     path = folder / "program.py"
     path.write_text(text)
-    return ExternalBus((sys.executable, str(path)), limits=TimeLimits(look=2, key=2, show=2, register=2, sign=2))
+    return ExternalBus((sys.executable, str(path)), limits=limits)
 
 
 def test_a_program_lists_shows_and_signs(bench: Bench) -> None:
@@ -118,7 +118,7 @@ def test_garbage_is_no_answer(tmp_path: Path, text: str) -> None:
 
 def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(DeviceUnavailable) as caught:
-        program(tmp_path, "import time; time.sleep(3600)").look(VAULT.network)
+        program(tmp_path, "import time; time.sleep(3600)", limits=TimeLimits(look=2)).look(VAULT.network)
     assert caught.value.code is Code.DEVICE_TIMEOUT
 
 

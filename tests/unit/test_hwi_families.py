@@ -23,7 +23,7 @@ from custody.workflow.device_choose import choose_device
 from custody.workflow.device_key import prove_device
 from custody_hardware.hwi_bus import HwiBus
 from custody_hardware.simulator import SimulatedDevice
-from support.hwi_bench import Bench
+from support.hwi_bench import PATIENT, Bench
 from support.review_cases import payment, simulated_vault
 
 FAMILIES = ("bitbox02", "coldcard", "jade", "keepkey", "ledger", "trezor")
@@ -284,7 +284,8 @@ def test_a_coldcard_whose_holder_refuses_never_gets_the_vault(bench: Bench) -> N
     bus = bench.bus()
     device = connected(bus, vault)
     bench.disturb(path, "register", "refuse")
-    error = refused(Code.DEVICE_REFUSED, lambda: bus.register(device, vault, "reserve"))
+    hasty = bench.bus(limits=replace(PATIENT, register=33))
+    error = refused(Code.DEVICE_REFUSED, lambda: hasty.register(device, vault, "reserve"))
     assert "doesn't tell which" in error.message
 
 

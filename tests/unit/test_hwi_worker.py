@@ -22,7 +22,7 @@ from support.source_tree import modules, within
 
 WORKER = "custody_hardware.hwi_worker"
 VAULT = simulated_vault()
-QUICK = TimeLimits(look=5, key=5, show=5, register=35, sign=5)
+QUICK = TimeLimits(look=60, key=60, show=60, register=90, sign=60)
 FORBIDDEN = {
     *("wipe_device", "setup_device", "restore_device", "backup_device", "toggle_passphrase", "sign_message"),
     *("signmessage", "find_device", "getkeypool", "install_udev_rules", "promptpin", "wipe", "reset", "recover"),

@@ -80,10 +80,13 @@ def install(module: ModuleType, bench: Bench) -> None:
             return sign(self.double, psbt, _wallet(wallet))
 
         def _token(self, policy_id: bytes) -> bytes:
-            return hmac.new(self.double.secret(_LABEL), policy_id, hashlib.sha256).digest()
+            made_by = self.double.record["token_key"].encode()
+            return hmac.new(self.double.secret(_LABEL + made_by), policy_id, hashlib.sha256).digest()
 
         def _require_token(self, policy_id: bytes, token: bytes) -> None:
             if token != self._token(policy_id):
+                self.double.record["tokens_refused"] += 1
+                self.double.save()
                 raise DeviceException(error_code=0xB008)
 
         def _trouble(self, step: str) -> None:
