@@ -52,7 +52,7 @@ def quorum_findings(vault: Vault, cosigner: str, signer: DescribedSigner) -> tup
     profile, where = signer.profile, f"cosigner:{cosigner}"
     if profile.refused is not None:
         message = f"the device of `{cosigner}` is a {profile.name}: {profile.refused}"
-        return (_finding(Code.DEVICE_CANNOT_SIGN, Severity.REFUSE, where, message, _ANOTHER_DEVICE),)
+        return (Finding(Code.DEVICE_CANNOT_SIGN, Severity.REFUSE, where, message, _ANOTHER_DEVICE),)
     possible = profile.limits_of(signer.firmware)
     obstacles = [(one, words) for one in possible if (words := _obstacles(vault, one))]
     if not obstacles:
@@ -61,11 +61,11 @@ def quorum_findings(vault: Vault, cosigner: str, signer: DescribedSigner) -> tup
     device = f"the device of `{cosigner}`, a {profile.name} with {said},"
     if len(obstacles) == len(possible):
         message = f"{device} can't sign for this vault: {'; '.join(obstacles[-1][1])}"
-        return (_finding(Code.DEVICE_CANNOT_SIGN, Severity.REFUSE, where, message, _ANOTHER_DEVICE),)
+        return (Finding(Code.DEVICE_CANNOT_SIGN, Severity.REFUSE, where, message, _ANOTHER_DEVICE),)
     known = "; ".join(f"{one.firmware}: {', '.join(why)}" for one, why in obstacles)
     message = f"{device} may not be able to sign for this vault: {known}"
     return (
-        _finding(
+        Finding(
             Code.DEVICE_MAY_NOT_SIGN,
             Severity.WARN,
             where,
@@ -113,7 +113,7 @@ def _rehearsal_note(
         f"the device of `{cosigner}`, a {profile.name}, knows no test network: nothing can be rehearsed with it there"
     )
     advice = "Check it on main before any money comes: `custody device check` signs what can't be spent."
-    return (_finding(Code.DEVICE_NO_REHEARSAL, Severity.NOTE, f"cosigner:{cosigner}", message, advice),)
+    return (Finding(Code.DEVICE_NO_REHEARSAL, Severity.NOTE, f"cosigner:{cosigner}", message, advice),)
 
 
 def _advisory_findings(cosigner: str, signer: DescribedSigner) -> Iterator[Finding]:
@@ -132,7 +132,7 @@ def _affected(cosigner: str, signer: DescribedSigner, advisory: Advisory, versio
     code = Code.SEED_FIRMWARE_ADVISORY if is_seed else Code.FIRMWARE_ADVISORY
     did = "made the seed of" if is_seed else "runs on the device of"
     message = f"firmware {version} {did} `{cosigner}` ({signer.profile.name}): {advisory.text}"
-    return _finding(code, advisory.severity, f"cosigner:{cosigner}", message, f"{advisory.advice} ({advisory.source})")
+    return Finding(code, advisory.severity, f"cosigner:{cosigner}", message, f"{advisory.advice} ({advisory.source})")
 
 
 def _in_doubt(cosigner: str, signer: DescribedSigner, advisory: Advisory) -> Finding:
@@ -141,10 +141,10 @@ def _in_doubt(cosigner: str, signer: DescribedSigner, advisory: Advisory) -> Fin
     if advisory.subject is AdvisorySubject.SEED:
         message = f"which firmware made the seed of {holder} is not known; for {ranges}: {advisory.text}"
         advice = f"Ask the custodian and say --seed-firmware; if nobody knows, treat it as affected: {advisory.advice}"
-        return _finding(Code.SEED_FIRMWARE_UNKNOWN, Severity.WARN, where, message, advice)
+        return Finding(Code.SEED_FIRMWARE_UNKNOWN, Severity.WARN, where, message, advice)
     message = f"which firmware runs on the device of {holder} is not known; for {ranges}: {advisory.text}"
     advice = "Read the version on the device and describe it with --firmware."
-    return _finding(Code.FIRMWARE_UNKNOWN, Severity.NOTE, where, message, advice)
+    return Finding(Code.FIRMWARE_UNKNOWN, Severity.NOTE, where, message, advice)
 
 
 def _hand_findings(vault: Vault, described: Signers) -> Iterator[Finding]:
@@ -153,9 +153,9 @@ def _hand_findings(vault: Vault, described: Signers) -> Iterator[Finding]:
         for hand, names in _groups(described, of).items():
             message = f"{sentence.format(hand=hand)} {', '.join(names)}: {len(names)} of {len(vault.cosigners)} keys"
             if len(names) >= vault.threshold:
-                yield _finding(Code.QUORUM_IN_ONE_HAND, Severity.WARN, "vault", f"{message}, enough to spend", advice)
+                yield Finding(Code.QUORUM_IN_ONE_HAND, Severity.WARN, "vault", f"{message}, enough to spend", advice)
             elif len(names) > len(vault.cosigners) - vault.threshold:
-                yield _finding(
+                yield Finding(
                     Code.VETO_IN_ONE_HAND,
                     Severity.WARN,
                     "vault",
@@ -163,7 +163,7 @@ def _hand_findings(vault: Vault, described: Signers) -> Iterator[Finding]:
                     advice,
                 )
             elif what == "custodian":
-                yield _finding(Code.CUSTODIAN_TWICE, Severity.WARN, "vault", message, advice)
+                yield Finding(Code.CUSTODIAN_TWICE, Severity.WARN, "vault", message, advice)
 
 
 def _groups(described: Signers, of: Callable[[DescribedSigner], str | None]) -> dict[str, list[str]]:
@@ -185,7 +185,7 @@ def _change_findings(vault: Vault, described: Signers) -> Iterator[Finding]:
         if signer.profile.screen is not None and signer.profile.screen.change_check in _BLIND
     ]
     if len(blind) >= vault.threshold:
-        yield _finding(
+        yield Finding(
             Code.CHANGE_UNVERIFIED_BY_DEVICES,
             Severity.WARN,
             "vault",
@@ -193,10 +193,6 @@ def _change_findings(vault: Vault, described: Signers) -> Iterator[Finding]:
             "Have one device sign each payment that derives change from the registered vault, and scan the descriptor "
             "where a device can.",
         )
-
-
-def _finding(code: Code, severity: Severity, where: str, message: str, advice: str) -> Finding:
-    return Finding(code, severity, where, message, advice)
 
 
 _ANOTHER_DEVICE = "Take another device for this key, firmware that can, or another quorum."
