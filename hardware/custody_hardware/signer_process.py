@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 from custody.codes import Code
 from custody.documents.display import escape
@@ -57,8 +57,8 @@ class SignerProcess:
                 f"the signer's program `{escape(self._program)}` can't be started: {error.strerror}",
                 advice="Correct `signer` in custody.yaml, or install the program; files and QR codes need neither.",
             ) from error
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101 (both are pipes)
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._pipes = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
+        self._to, self._from = (pipe.fileno() for pipe in self._pipes)
         os.set_blocking(self._to, False)
 
     def __enter__(self) -> Self:
@@ -69,9 +69,8 @@ class SignerProcess:
     ) -> None:
         with contextlib.suppress(ProcessLookupError):  # it has ended, and left nobody behind
             os.killpg(self._process.pid, signal.SIGKILL)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        for pipe in self._pipes:
+            pipe.close()
         self._process.wait()
 
     def send(self, data: bytes) -> None:
@@ -94,8 +93,7 @@ class SignerProcess:
 
     def close_input(self) -> None:
         """Tell it that nothing more comes."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._pipes[0].close()
 
     def restart_clock(self) -> None:
         """Begin the time limit anew: what a person took to type is not the program's."""
