@@ -6,7 +6,10 @@ is run with a healthy device and must succeed.
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,6 +248,45 @@ def test_a_device_gone_after_the_reconnect_gives_no_key(office: StandinOffice) -
     office.bench.fault(1, "gone-after-one-key")
     result = office.run(["device", "key", "c1"], stdin="yes\n")
     assert (result.exit_code, "DEVICE_ABSENT" in result.stderr, result.stdout) == (8, True, "")
+
+
+def started(office: StandinOffice) -> "subprocess.Popen[bytes]":
+    """Start signing in a process of its own, and return once the device has the payment and hangs."""
+    office.bench.fault(1, "signtx:hang")
+    asked = len(office.bench.requests)
+    words = ["--vault", str(office.folder), "proposal", "sign", "--device", "c1", "--confirm-sats", str(PAID)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from custody_cli.app import main; main()", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while "signtx" not in [one["command"] for one in office.bench.requests[asked:]]:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    return process
+
+
+def test_nobody_is_locked_out_while_a_person_reads_a_screen(office: StandinOffice) -> None:
+    process = started(office)
+    try:
+        assert office.json(["address", "next"])["branch"] == "receive"
+        assert office.json(["proposal", "show"])["state"] == "draft"
+    finally:
+        process.send_signal(signal.SIGINT)  # not killed: it takes the signer's program with it
+        process.communicate(timeout=60)
+
+
+def test_ctrl_c_before_the_device_leaves_nothing_and_nobody_behind(office: StandinOffice) -> None:
+    before = office.journal
+    process = started(office)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, b"Traceback" in stderr) == (130, b"", False)
+    assert office.journal == before
+    office.bench.connect(1)
+    assert sign(office).exit_code == 0
 
 
 def test_an_alarm_is_raised_even_where_the_journal_is_busy(office: StandinOffice) -> None:
