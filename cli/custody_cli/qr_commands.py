@@ -21,7 +21,7 @@ from custody.vault.formats import vault_file
 from custody.vault.vault import VAULT_FORMAT
 from custody_cli.options import NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled
-from custody_cli.qr_for import kept_dialect
+from custody_cli.qr_for import codes_for
 from custody_cli.qr_screen import animate, density_for_screen, is_screen
 from custody_cli.qr_sources import join_camera, join_sources
 from custody_cli.session import Session
@@ -101,8 +101,9 @@ def show(
         raise UsageError(Code.USAGE, "--dialect and --for exclude each other", advice="Give one of them.")
     if sum(target is not None for target in (png_folder, gif_file, html_file)) > 1:
         raise UsageError(Code.USAGE, "--png, --gif and --html exclude each other", advice="Give one of them.")
-    show_as = kept_dialect(session, cosigner) if cosigner is not None else ShowAs(dialect or ShowAs.UR)
-    payload = _payload_at(file)
+    codes = None if cosigner is None else codes_for(session, cosigner)
+    show_as = ShowAs(dialect or ShowAs.UR) if codes is None else codes.show_as
+    payload = _payload_at(file) if codes is None else codes.shown(_payload_at(file))
     on_screen = png_folder is gif_file is html_file is None and not session.as_json and is_screen(sys.stdout)
     fine = density_for_screen(density) if on_screen else density or _DEFAULT_DENSITY
     shown = Show(payload, show_as, fine)

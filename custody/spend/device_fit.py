@@ -1,8 +1,9 @@
 """Whether a PSBT fits the devices that are to sign it: inputs, outputs, bytes and QR codes, signer by signer.
 
-What a device gets is its own: full previous transactions, or without them where its profile says so or where the full
-file is larger than it reads and it signs without. Bytes are counted as the last of m signers gets them, with the
-largest signatures of m - 1 others. An undescribed device, or a limit that nobody read, never fails.
+What a device gets is its own: full previous transactions, or by QR codes without them, where its profile says so or where
+the full file is larger than it reads and it signs without. A file always has them: a review demands them. Bytes are
+counted as the last of m signers gets them, with the largest signatures of m - 1 others. An undescribed device, or a limit
+that nobody read, never fails.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from custody.bitcoin.qr_payload import PayloadKind, QrPayload, ShowAs, frame_cou
 from custody.codes import Code
 from custody.errors import Conflict, InvalidInput, JsonValue
 from custody.vault.device_checks import DescribedSigner
-from custody.vault.device_profile import DeviceProfile, Limits, PsbtContent, QrDialect
+from custody.vault.device_profile import DeviceProfile, Limits, PsbtContent, QrDialect, Transport
 from custody.vault.vault import Vault
 
 SIGNATURE_BYTES = 108
@@ -104,7 +105,12 @@ def device_fits(
 
 
 def psbt_for(psbt: Psbt, profile: DeviceProfile, firmware: str | None, *, earlier: int) -> tuple[PsbtContent, Psbt]:
-    """Return what a device gets of a PSBT, and how that is called; `earlier` signers may sign before it."""
+    """Return what a device gets of a PSBT, and how that is called; `earlier` signers may sign before it.
+
+    Without full previous transactions it goes by QR codes alone.
+    """
+    if Transport.QR not in profile.transports:
+        return PsbtContent.FULL, psbt
     limit = _tight(_values(profile.limits_of(firmware), "bytes"))
     slim = replace(psbt, inputs=tuple(replace(one, non_witness_utxo=None) for one in psbt.inputs))
     is_slim = profile.needs.content is PsbtContent.SLIM or (

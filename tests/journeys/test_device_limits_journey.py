@@ -106,6 +106,12 @@ def test_codes_come_in_the_dialect_that_is_kept_for_the_signer(office: Rehearsal
     office.json(["cosigner", "describe", "c2", "--qr-dialect", "bbqr"])
     assert shown("c2")["dialect"] == "bbqr"
     assert ", bbqr" in office.run(["qr", "show", target, "--for", "c2"]).stdout
+    describe(office, c3="seedsigner@0.8.0")
+    slim, full = shown("c3"), office.json(["qr", "show", target])
+    assert slim["bytes"] < full["bytes"]
+    frames = {one["cosigner"]: (one["content"], one["qr_frames"]) for one in office.show(drafted)["devices"]}
+    assert frames["c3"][0] == "slim"
+    assert slim["frames"][0].startswith(f"UR:CRYPTO-PSBT/1-{frames['c3'][1]}/")
     describe(office)
     assert office.error(["qr", "show", target, "--for", "c1"], exit_code=2)["error"] == "USAGE"
     assert office.error(["qr", "show", target, "--for", "c9"], exit_code=6)["error"] == "COSIGNER_UNKNOWN"

@@ -124,6 +124,13 @@ def test_over_its_bytes_a_device_that_may_gets_it_without_previous_transactions(
     assert refused.will_fail == (f"{full} bytes, at most {full - 1}",)
 
 
+def test_a_file_keeps_previous_transactions_even_for_a_device_that_signs_without() -> None:
+    ledger, psbt = payment(3)
+    limit = len(psbt.serialize())
+    one = fits(ledger, psbt, ann=small("coldcard-mk3", psbt_bytes=limit))["ann"]
+    assert (one.content, one.fits) == (PsbtContent.FULL, False)
+
+
 def test_a_profile_may_ask_for_slim_always() -> None:
     _ledger, psbt = payment(1)
     assert psbt_for(psbt, PROFILES["seedsigner"], None, earlier=1)[0] is PsbtContent.SLIM
