@@ -1,9 +1,9 @@
 """Whether a PSBT fits the devices that are to sign it: inputs, outputs, bytes and QR codes, signer by signer.
 
-What a device gets is its own: full previous transactions, or by QR codes without them, where its profile says so or where
-the full file is larger than it reads and it signs without. A file always has them: a review demands them. Bytes are
-counted as the last of m signers gets them, with the largest signatures of m - 1 others. An undescribed device, or a limit
-that nobody read, never fails.
+What a device gets is its own: full previous transactions, or by QR codes without them, where its profile says so or
+where the full file is larger than it reads and it signs without. A file always has them: a review demands them. Bytes
+are counted as the last of m signers gets them, with the largest signatures of m - 1 others. An undescribed device, or a
+limit that nobody read, never fails.
 """
 
 from collections.abc import Iterable, Mapping
