@@ -166,8 +166,14 @@ class HwiBus:
         return hwi_answers.psbt_in(self._converse(device.driver, vault.network, self._limits.sign, request))
 
     def _about(self, device: FoundDevice, what: str) -> dict[str, JsonValue]:
-        if device.driver == "digitalbitbox" or device.driver not in MAKERS:
-            raise explain(Reported("digitalbitbox", "Unsupported")).to_error()
+        if device.driver not in MAKERS:
+            raise DeviceUnavailable(
+                Code.DEVICE_UNSUPPORTED,
+                "the device was found by another program than HWI",
+                advice="Look for devices again: `custody device list`.",
+            )
+        if device.driver == "digitalbitbox":
+            raise explain(Reported(device.driver, "Unsupported")).to_error()
         if device.fingerprint is None:
             if device.problem is not None:
                 raise DeviceUnavailable(device.problem.code, device.problem.message, advice=device.problem.advice)

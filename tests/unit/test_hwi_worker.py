@@ -2,6 +2,7 @@
 
 import ast
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from custody.workflow.device_choose import choose_device
 from custody_hardware import hwi_bus
 from custody_hardware.hwi_bus import HwiBus, TimeLimits
 from custody_hardware.hwi_worker.serve import HANDLERS
-from support.hwi_bench import Bench
+from support.hwi_bench import Bench, require_hwi
 from support.review_cases import payment, simulated_vault
 from support.source_tree import modules, within
 
@@ -116,6 +117,32 @@ def test_an_interpreter_that_is_not_there_is_named() -> None:
     (problem,) = HwiBus(python=Path("/nowhere/python"), limits=QUICK).look(Network.REGTEST).problems
     assert problem.code is Code.DEVICE_LIBRARY_MISSING
     assert "/nowhere/python" in problem.message
+
+
+def test_a_jade_is_not_asked_beside_a_library_that_talks_to_servers(tmp_path: Path) -> None:
+    require_hwi()
+    (tmp_path / "requests.py").write_text("")
+    worker = str(Path(hwi_bus.__file__).parent)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {hwi_bus._WORKER}"
+    bus = HwiBus(command=(sys.executable, "-I", "-B", "-c", code, worker), limits=QUICK, drivers=("jade",))
+    (problem,) = bus.look(Network.REGTEST).problems
+    assert problem.code is Code.DEVICE_UNSUPPORTED and "`requests`" in problem.message
+
+
+def test_a_device_of_another_program_is_not_asked() -> None:
+    stranger = FoundDevice("external", "", "", VAULT.cosigners[0].fingerprint, "", None, None)
+    with pytest.raises(DeviceUnavailable) as caught:
+        HwiBus().key(stranger, (), VAULT.network)
+    assert caught.value.code is Code.DEVICE_UNSUPPORTED
+
+
+def test_the_worker_is_a_program_too() -> None:
+    require_hwi()
+    line = '{"request": "look", "driver": "digitalbitbox", "chain": "regtest", "emulators": false, "may_ask": false}'
+    done = subprocess.run(
+        [sys.executable, "-m", "custody_hardware.hwi_worker"], input=f"{line}\n", capture_output=True, text=True
+    )
+    assert done.stdout == '{"answer": []}\n'
 
 
 LINES = {
