@@ -7,9 +7,6 @@ import click
 
 from custody import atomic
 from custody.bitcoin.descriptor import Branch
-from custody.bitcoin.psbt import Psbt
-from custody.codes import Code
-from custody.errors import InvalidInput
 from custody.vault.cosigner import Cosigner
 from custody.workflow.device_address import ENDING, ShownAddress, derive_address, require_same_ending
 from custody.workflow.device_check import (
@@ -115,12 +112,6 @@ def _write(here: AtHand, cosigner: Cosigner, folder: Path, model: str | None) ->
 def _by_file(session: Session, here: AtHand, cosigner: Cosigner, card: CardDevice, place: str, route: str) -> Answer:
     """Judge the signature first: it proves the key, and a bad file should cost nobody a walk to the device."""
     returned = read_returned(read_input(place, max_bytes=MAX_PSBT_FILE))
-    if not isinstance(returned, Psbt):
-        raise InvalidInput(
-            Code.MALFORMED_PSBT,
-            "the file is a raw transaction; a rehearsal comes back as a PSBT",
-            advice="Take the PSBT that the device wrote; one that it finished itself is from a vault of one key.",
-        )
     rehearsal = rehearsal_of_file(here.vault, here.signers, cosigner.name, returned)
     rehearsed = judge_rehearsal(here.vault, here.signers, cosigner, rehearsal, returned, session.progress)
     wanted = derive_address(here.vault, Branch.RECEIVE, 0)

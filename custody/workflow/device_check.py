@@ -12,9 +12,11 @@ from enum import StrEnum
 from custody.audit.signers import Signers
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.psbt import PartialSignature, Psbt
+from custody.bitcoin.transaction import Transaction
 from custody.codes import Code
 from custody.errors import CheckFailed, DeviceUnavailable, InvalidInput
 from custody.ports import FoundDevice, Progress, Registration, SignerBus
+from custody.spend.psbt_builder import stripped_txid
 from custody.spend.rehearsal import Rehearsal
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
@@ -182,23 +184,27 @@ def sign_rehearsal(
         ) from unreadable
 
 
-def rehearsal_of_file(vault: Vault, signers: Signers, cosigner: str, returned: Psbt) -> Rehearsal:
+def rehearsal_of_file(vault: Vault, signers: Signers, cosigner: str, returned: Psbt | Transaction) -> Rehearsal:
     """Return the rehearsal that a returned file is about: one that the cosigner has not signed yet.
+
+    A device that alone makes a quorum may give back the finished transaction.
 
     Raises:
         CheckFailed: DIFFERENT_TRANSACTION.
     """
+    unsigned = returned.unsigned_transaction() if isinstance(returned, Psbt) else returned
+    txid = stripped_txid(unsigned)
     for number in range(signers.newest_rehearsal + 1, 0, -1):
         rehearsal = Rehearsal.of(vault, number)
-        if rehearsal.unsigned_txid == returned.unsigned_txid and signers.of(cosigner).rehearsal(number) is None:
+        if rehearsal.unsigned_txid == txid and signers.of(cosigner).rehearsal(number) is None:
             return rehearsal
     expected = next_rehearsal(vault, signers, cosigner)
     raise CheckFailed(
         Code.DIFFERENT_TRANSACTION,
-        f"the file is about transaction `{returned.unsigned_txid}`, `{cosigner}` signs rehearsal {expected.number}, "
+        f"the file is about transaction `{txid}`, `{cosigner}` signs rehearsal {expected.number}, "
         f"`{expected.unsigned_txid}`",
         advice=f"Write it with `custody device check {cosigner} --to FOLDER`, and sign that one.",
-        details={"expected_txid": expected.unsigned_txid, "txid": returned.unsigned_txid},
+        details={"expected_txid": expected.unsigned_txid, "txid": txid},
     )
 
 
@@ -207,7 +213,7 @@ def judge_rehearsal(
     signers: Signers,
     cosigner: Cosigner,
     rehearsal: Rehearsal,
-    returned: Psbt,
+    returned: Psbt | Transaction,
     progress: Progress,
 ) -> Rehearsed:
     """Verify the cosigner's signatures, and with those of the others every combination that there is by now.

@@ -33,7 +33,7 @@ from custody.errors import CheckFailed, Finding, JsonValue, refusals
 from custody.policy.decision import Decision
 from custody.spend.expiry import format_time
 from custody.spend.review_findings import DO_NOT_SIGN, TX, refuse
-from custody.spend.review_model import Review, ReviewContext, in_order_of_weight
+from custody.spend.review_model import Purpose, Review, ReviewContext, in_order_of_weight
 from custody.vault.compare import compare_vaults
 from custody.vault.vault import Vault
 from custody.workflow.decide_bundle import bundle_decision
@@ -136,9 +136,12 @@ def trust_findings(bundle: Bundle, folded: FoldedBundle, vault: Vault, pin: Trus
 def review_bare_psbt(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
     """Review a PSBT that came without a bundle to a signer who has a pin: refused, since nothing shows an approval.
 
-    Whoever could take the approvals away would else only have to hand over the PSBT alone.
+    Whoever could take the approvals away would else only have to hand over the PSBT alone. A rehearsal pays nobody
+    and needs no approval: it can't be spent, by whomever it is signed.
     """
     answer = review_psbt(psbt, vault, context)
+    if answer.purpose is Purpose.REHEARSAL:
+        return answer
     words = "a bare PSBT carries no approvals: by your pin, payments of this vault need them"
     advice = "Ask for the bundle (`custody proposal export --bundle`); without --pin the PSBT alone is reviewed."
     finding = refuse(Code.APPROVALS_MISSING, TX, words, advice)

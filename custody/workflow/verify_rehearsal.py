@@ -15,7 +15,7 @@ from custody.bitcoin.psbt import PartialSignature, Psbt
 from custody.bitcoin.psbt_roles import extract, finalize_input, take_signatures
 from custody.bitcoin.sighash import SegwitV0Hasher
 from custody.bitcoin.signatures import InputSignatures, SpendScript, judge_input
-from custody.bitcoin.transaction import TxOutput
+from custody.bitcoin.transaction import Transaction, TxOutput
 from custody.codes import Code
 from custody.errors import CheckFailed, DeviceUnavailable, NotYet
 from custody.ports import Progress
@@ -64,7 +64,7 @@ def rehearsal_scripts(vault: Vault, rehearsal: Rehearsal) -> tuple[SpendScript, 
 
 
 def signatures_of(
-    vault: Vault, rehearsal: Rehearsal, returned: Psbt, *, cosigner: str, scripts: Sequence[SpendScript]
+    vault: Vault, rehearsal: Rehearsal, returned: Psbt | Transaction, *, cosigner: str, scripts: Sequence[SpendScript]
 ) -> Signatures:
     """Return one cosigner's verified signatures on every input of a returned rehearsal.
 
@@ -118,15 +118,23 @@ def verify_combinations(
     return Combinations(total, comb(len(vault.cosigners), vault.threshold), has_kernel)
 
 
+def judge_alone(rehearsal: Rehearsal, signatures: Signatures, scripts: Sequence[SpendScript]) -> int | None:
+    """Return the first input on which one key's signature does not hold, None where all hold."""
+    hasher = SegwitV0Hasher(rehearsal.psbt.unsigned_transaction())
+    for number, (bare, entry, script) in enumerate(zip(rehearsal.psbt.inputs, signatures, scripts, strict=True)):
+        verdict = judge_input(replace(bare, partial_signatures=(entry,)), number, script, hasher)
+        if verdict.findings or verdict.valid != (entry.public_key,):
+            return number
+    return None
+
+
 def _judge_each(
     rehearsal: Rehearsal, signatures: Mapping[str, Signatures], scripts: Sequence[SpendScript]
 ) -> dict[str, tuple[PartialSignature, ...]]:
-    hasher = SegwitV0Hasher(rehearsal.psbt.unsigned_transaction())
     for name, mine in signatures.items():
-        for number, (bare, entry, script) in enumerate(zip(rehearsal.psbt.inputs, mine, scripts, strict=True)):
-            verdict = judge_input(replace(bare, partial_signatures=(entry,)), number, script, hasher)
-            if verdict.findings or verdict.valid != (entry.public_key,):
-                raise _broken(f"the signature of `{name}` on input {number} does not hold")
+        wrong = judge_alone(rehearsal, mine, scripts)
+        if wrong is not None:
+            raise _broken(f"the signature of `{name}` on input {wrong} does not hold")
     return dict(signatures)
 
 

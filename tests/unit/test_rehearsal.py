@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from custody.audit.signers import SignedRehearsal, SignerRecord, Signers
 from custody.bitcoin import kernel
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import PartialSignature, Psbt
+from custody.bitcoin.psbt_roles import extract, finalize
 from custody.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from custody.chain.embedded import EmbeddedBackend
 from custody.codes import Code
@@ -20,7 +22,10 @@ from custody.ports import no_progress
 from custody.spend.rehearsal import NULL_OUTPOINT, Rehearsal, is_impossible, rehearsal_number
 from custody.spend.review_model import Purpose, ReviewContext, Verdict
 from custody.vault.vault import Vault
+from custody.workflow.device_check import rehearsal_of_file
 from custody.workflow.psbt_files import finalize_file
+from custody.workflow.recorded_rehearsals import rehearsal_findings
+from custody.workflow.review_bundle import review_bare_psbt
 from custody.workflow.review_psbt import review_psbt
 from custody.workflow.verify_rehearsal import Signatures, rehearsal_scripts, signatures_of, verify_combinations
 from custody_hardware.simulator import SimulatedDevice
@@ -221,3 +226,48 @@ def test_a_rehearsal_is_complete_for_every_device() -> None:
     assert psbt.outputs[1].script_pubkey == change.script_pubkey
     assert psbt.outputs[1].derivations == change.derivations
     assert psbt.outputs[0].derivations == ()
+
+
+def recorded(*entries: tuple[str, SignedRehearsal]) -> Signers:
+    """Return what a journal with these entries says."""
+    return Signers({name: SignerRecord(rehearsals=(signed,)) for name, signed in entries})
+
+
+def test_recorded_rehearsals_are_verified_again() -> None:
+    vault = simulated_vault(2, 3)
+    rehearsal = Rehearsal.of(vault, 1)
+    made = signed_by(vault, rehearsal, 1, 2)
+    ann, bo = (
+        SignedRehearsal(1, rehearsal.unsigned_txid, tuple((one.public_key, one.signature) for one in made[name]), seq)
+        for seq, name in enumerate(("ann", "bo"), 5)
+    )
+    assert rehearsal_findings(vault, recorded(("ann", ann), ("bo", bo))) == ()
+    (key, signature), second = ann.signatures
+    for wrong, words in (
+        (bo, "not by the cosigner's keys"),
+        (replace(ann, signatures=((key, second[1]), second)), "the signature on input 0 does not hold"),
+        (replace(ann, signatures=((key, signature),)), "not by the cosigner's keys"),
+        (replace(ann, number=2), "it names transaction"),
+        (replace(ann, unsigned_txid="00" * 32), "it names transaction"),
+        (replace(ann, number=2**31), "no such rehearsal"),
+    ):
+        (finding,) = rehearsal_findings(vault, recorded(("ann", wrong)))
+        assert (finding.code, finding.where, words in finding.message) == (Code.BAD_SIGNATURE, "cosigner:ann", True)
+
+
+def test_a_single_key_may_give_back_a_finished_transaction() -> None:
+    vault = simulated_vault(1, 1)
+    rehearsal = Rehearsal.of(vault, 1)
+    scripts = rehearsal_scripts(vault, rehearsal)
+    signed = Psbt.parse(SimulatedDevice(1, vault).sign(rehearsal.psbt.serialize()))
+    raw = Transaction.parse(extract(finalize(signed, scripts)).serialize())
+    assert rehearsal_of_file(vault, Signers(), "ann", raw) == rehearsal
+    assert len(signatures_of(vault, rehearsal, raw, cosigner="ann", scripts=scripts)) == 2
+
+
+def test_a_signer_with_a_pin_may_review_a_rehearsal_without_approvals() -> None:
+    vault = simulated_vault()
+    clean = review_bare_psbt(Rehearsal.of(vault, 1).psbt, vault, ReviewContext())
+    assert (clean.purpose, clean.verdict) == (Purpose.REHEARSAL, Verdict.CLEAN)
+    refused = review_bare_psbt(payment(vault), vault, ReviewContext())
+    assert Code.APPROVALS_MISSING in {one.code for one in refused.findings}
