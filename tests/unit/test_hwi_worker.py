@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -261,6 +262,36 @@ def test_an_interrupt_leaves_no_worker(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         bus.look(Network.REGTEST)
     assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at a parent's death is Linux'")
+def test_a_worker_dies_with_a_command_that_is_killed(bench: Bench) -> None:
+    path = bench.plug("coldcard", 1)
+    bench.disturb(path, "key", "hang")
+    code = (
+        "import sys\n"
+        "from custody.bitcoin.network import Network\n"
+        "from custody.ports import FoundDevice\n"
+        "from custody_hardware.hwi_bus import HwiBus\n"
+        f"claimed = bytes.fromhex({VAULT.cosigners[0].fingerprint.hex()!r})\n"
+        f"found = FoundDevice('coldcard', {path!r}, '', claimed, '', None, None)\n"
+        f"HwiBus(command={bench.command()!r}).key(found, (), Network.REGTEST)\n"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code])
+    eventually(lambda: "process" in bench.device(path))
+    worker = int(bench.device(path)["process"]["pid"])
+    assert is_alive(worker)
+    command.kill()
+    command.wait()
+    eventually(lambda: not is_alive(worker))
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, for as long as a busy machine may need."""
+    end = time.monotonic() + 90
+    while not holds():
+        assert time.monotonic() < end, "it never came to hold"
+        time.sleep(0.05)
 
 
 def test_a_large_request_to_a_deaf_worker_ends_in_time() -> None:

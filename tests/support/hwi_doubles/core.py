@@ -73,6 +73,8 @@ class Double:
             self.record["trouble"] = None
             self.save()
         if what == "hang":
+            self.record["process"] = {"pid": os.getpid()}
+            self.save()
             time.sleep(3600)
         if what == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
