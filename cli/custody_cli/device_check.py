@@ -20,7 +20,8 @@ from custody.workflow.device_check import (
     rehearsal_of_file,
 )
 from custody.workflow.device_choose import cosigner_named
-from custody.workflow.device_facts import is_registered, require_network
+from custody.workflow.device_facts import require_network
+from custody.workflow.device_findings import is_registered
 from custody.workflow.device_record import alarms_recorded
 from custody.workflow.device_register import keeps_nothing
 from custody.workflow.psbt_files import read_returned

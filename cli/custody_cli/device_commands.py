@@ -13,7 +13,8 @@ from custody.spend.review_model import BRANCH_LABELS
 from custody.vault.cosigner import Cosigner
 from custody.workflow.device_address import derive_address, show_address
 from custody.workflow.device_choose import cosigner_named, describe, fingerprint_of
-from custody.workflow.device_facts import kept_registration, model_of
+from custody.workflow.device_facts import model_of
+from custody.workflow.device_findings import kept_registration
 from custody.workflow.device_key import agreed_path, prove_device, read_key_twice, require_same_key
 from custody.workflow.device_list import list_devices
 from custody.workflow.device_record import alarms_recorded, record_nothing

@@ -8,19 +8,13 @@ import sys
 
 import click
 
-from custody.errors import Finding, Severity
+from custody.errors import Finding
 from custody.spend.review_model import ReviewLimits
 from custody.vault.device_profile import DeviceProfile
 from custody.workflow.acknowledge import require_acknowledged
 from custody.workflow.device_choose import cosigner_named, describe
-from custody.workflow.device_facts import (
-    device_findings,
-    firmware_of,
-    kept_registration,
-    model_of,
-    notices,
-    warns_of_change,
-)
+from custody.workflow.device_facts import firmware_of, model_of, notices, warns_of_change
+from custody.workflow.device_findings import device_findings, kept_registration, require_trusted
 from custody.workflow.device_key import prove_device
 from custody.workflow.device_record import alarms_recorded
 from custody.workflow.office import Desk, editing, open_office
@@ -96,6 +90,7 @@ def _by_device(
     findings = device_findings(
         cosigner, record, model=model, firmware=firmware, profiles=profiles, key_was_compared=compared
     )
+    require_trusted(findings)
     _say(session, f"{cosigner.name}'s device: {describe(found)}", findings)
     require_acknowledged([*view.review.findings, *findings], acks, view.record.acknowledged)
     for line in screen_lines(profiles.get(model), firmware):
@@ -160,4 +155,4 @@ def screen_lines(profile: DeviceProfile | None, firmware: str | None) -> list[st
 def _say(session: Session, head: str, findings: tuple[Finding, ...]) -> None:
     session.talk(head)
     if findings and not session.as_json:
-        print_lines(finding_lines([one for one in findings if one.severity is not Severity.REFUSE]), sys.stderr)
+        print_lines(finding_lines(findings), sys.stderr)

@@ -21,7 +21,8 @@ from custody.spend.rehearsal import Rehearsal
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.device_address import ShownAddress, derive_address, show_address
-from custody.workflow.device_facts import Profiles, firmware_of, kept_registration, require_model, require_network
+from custody.workflow.device_facts import Profiles, firmware_of, require_model, require_network
+from custody.workflow.device_findings import kept_registration
 from custody.workflow.device_key import prove_device
 from custody.workflow.device_record import Recorder, alarms_recorded, checked_events, registered_event
 from custody.workflow.device_register import keeps_nothing, longest_name, register_over, registration_name

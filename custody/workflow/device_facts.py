@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from custody.audit.signers import SignerRecord
 from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.errors import CheckFailed, DeviceUnavailable, Finding, InvalidInput, Severity, UsageError
-from custody.ports import FoundDevice, Registration
-from custody.vault.cosigner import Cosigner
+from custody.errors import DeviceUnavailable, InvalidInput, UsageError
+from custody.ports import FoundDevice
 from custody.vault.device_profile import (
     AdvisorySubject,
     ChangeCheck,
@@ -139,82 +138,6 @@ def require_network(profile: DeviceProfile, firmware: str | None, network: Netwo
         )
 
 
-def device_findings(
-    cosigner: Cosigner,
-    record: SignerRecord,
-    *,
-    model: str,
-    firmware: str | None,
-    profiles: Profiles,
-    key_was_compared: bool,
-) -> tuple[Finding, ...]:
-    """Return what to know of a device before it signs; each warning must be acknowledged."""
-    findings: list[Finding] = []
-    profile = profiles.get(model)
-    keeps = profile is None or profile.registration is not RegistrationMethod.NONE
-    if keeps and not is_registered(record, model):
-        findings.append(
-            _warn(
-                Code.DEVICE_UNREGISTERED,
-                cosigner,
-                f"the journal holds no registration of this vault on the device of `{cosigner.name}`: it may refuse, "
-                "or show change as a payment",
-                f"Register it first with `custody device register {cosigner.name}`.",
-            )
-        )
-    if not is_proven_as(record, model, firmware):
-        findings.append(
-            _warn(
-                Code.DEVICE_UNPROVEN,
-                cosigner,
-                f"the device of `{cosigner.name}` {_unproven_words(record, model, firmware)}",
-                f"Check it first with `custody device check {cosigner.name}`; nothing can be spent by that.",
-            )
-        )
-    if not key_was_compared:
-        findings.append(
-            Finding(
-                Code.DEVICE_KEY_UNCOMPARED,
-                Severity.NOTE,
-                cosigner.where,
-                "the signer's program gives out no key: whose device it is shows only in its signature",
-                "Nothing to do: the signature is verified before it is recorded.",
-            )
-        )
-    return tuple(findings)
-
-
-def is_registered(record: SignerRecord, model: str) -> bool:
-    """Whether the newest registration is on this model of device."""
-    return record.registration is not None and record.registration.device == model
-
-
-def is_proven_as(record: SignerRecord, model: str, firmware: str | None) -> bool:
-    """Whether the device passed a check as this model with this firmware; an unknown one is not held against it."""
-    check = record.check
-    if check is None or not record.is_proven:
-        return False
-    return check.device == model and (firmware is None or check.firmware == firmware)
-
-
-def kept_registration(record: SignerRecord, model: str, cosigner: str) -> Registration | None:
-    """Return what was kept when the vault was registered on this device, None where nothing was.
-
-    Raises:
-        CheckFailed: POLICY_HMAC_UNKNOWN, a token that another model gave out: it is never tried, nor left out.
-    """
-    kept = record.registration
-    if kept is None or kept.device == model:
-        return None if kept is None else Registration(kept.method, kept.name, kept.policy_id, kept.token)
-    if kept.token is None:
-        return None
-    raise CheckFailed(
-        Code.POLICY_HMAC_UNKNOWN,
-        f"the registration kept for `{cosigner}` was made on `{kept.device}`, connected is `{model}`",
-        advice=f"If the device was exchanged on purpose, run `custody device register {cosigner}` with the new one.",
-    )
-
-
 def warns_of_change(profile: DeviceProfile | None) -> bool:
     """Whether the holder must compare change by themselves, since the device doesn't verify it (A114)."""
     check = None if profile is None or profile.screen is None else profile.screen.change_check
@@ -280,16 +203,3 @@ def _judge_change(profile: DeviceProfile, can: list[str], cannot: list[str], unk
     )
     if screen.fee is False:
         cannot.append("show the fee")
-
-
-def _unproven_words(record: SignerRecord, model: str, firmware: str | None) -> str:
-    if record.open_mismatch is not None:
-        return f"gave another {record.open_mismatch.what} than the vault's before, and passed no check since"
-    if record.check is None:
-        return "was never checked"
-    was = f"a {record.check.device} with firmware {record.check.firmware or 'unknown'}"
-    return f"is a {model} with firmware {firmware or 'unknown'} now; {was} was checked"
-
-
-def _warn(code: Code, cosigner: Cosigner, message: str, advice: str) -> Finding:
-    return Finding(code, Severity.WARN, cosigner.where, message, advice)

@@ -10,16 +10,8 @@ from custody.errors import JsonValue
 from custody.ports import BusReport, FoundDevice
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
-from custody.workflow.device_facts import (
-    OTHER,
-    Abilities,
-    Profiles,
-    abilities,
-    firmware_of,
-    is_proven_as,
-    is_registered,
-    model_of,
-)
+from custody.workflow.device_facts import OTHER, Abilities, Profiles, abilities, firmware_of, model_of
+from custody.workflow.device_findings import is_proven_as, is_registered
 from custody.workflow.device_register import keeps_nothing
 
 

@@ -136,14 +136,17 @@ def test_a_fault_while_signing_is_said_and_leaves_nothing_half_done(office: Stan
 
     office.bench.settings(office.folder)
     office.bench.connect(1)
-    again = sign(office) if not alarm else _acknowledged(office)
+    again = sign(office) if not alarm else _after_the_alarm(office)
     assert again.exit_code == 0, again.stderr
     assert again.json["signing"]["signed"] == ["c1"]
 
 
-def _acknowledged(office: StandinOffice) -> Result:
-    """Sign after an alarm: the device counts as unproven until it is checked again."""
-    assert sign(office).error["details"]["missing"] == ["DEVICE_UNPROVEN@cosigner:c1"]
+def _after_the_alarm(office: StandinOffice) -> Result:
+    """Sign after an alarm: the device signs nothing, whatever is acknowledged, until it passes a check."""
+    refused = sign(office)
+    assert (refused.exit_code, refused.error["error"]) == (3, "DEVICE_KEY_MISMATCH")
+    assert "has passed no check since" in refused.error["message"]
+    assert office.kinds[-1] == "device_mismatch"
     office.json(["device", "check", "c1"])
     return sign(office)
 

@@ -27,17 +27,8 @@ from custody.vault.formats.registry import ImportTerms, read_vault
 from custody.vault.vault import Vault
 from custody.workflow.device_address import derive_address, require_same_ending, show_address
 from custody.workflow.device_choose import choose_device, cosigner_named
-from custody.workflow.device_facts import (
-    OTHER,
-    abilities,
-    device_findings,
-    is_proven_as,
-    kept_registration,
-    model_of,
-    require_model,
-    require_network,
-    warns_of_change,
-)
+from custody.workflow.device_facts import OTHER, abilities, model_of, require_model, require_network, warns_of_change
+from custody.workflow.device_findings import device_findings, is_proven_as, kept_registration, require_trusted
 from custody.workflow.device_key import agreed_path, prove_device, read_key, read_key_twice
 from custody.workflow.device_list import list_devices, shared_fingerprints
 from custody.workflow.device_record import alarms_recorded
@@ -315,6 +306,23 @@ def test_a_check_holds_for_its_model_and_firmware_until_a_mismatch() -> None:
     assert not is_proven_as(replace(record, mismatches=(SignerMismatch("key", "a", "b", 8),)), "trezor-t", "2.8.9")
     assert is_proven_as(replace(record, mismatches=(SignerMismatch("key", "a", "b", 6),)), "trezor-t", "2.8.9")
     assert not is_proven_as(SignerRecord(), "trezor-t", None)
+
+
+def test_after_an_alarm_a_device_signs_nothing_until_it_passes_a_check() -> None:
+    ann = make_vault().cosigners[0]
+    alarm = SignerMismatch("address", "a", "b", 8)
+    for check, refuses in ((None, True), (SignerCheck("trezor-t", "2.8.9", "usb", "00" * 32, 9), False)):
+        record = SignerRecord(check=check, mismatches=(alarm,))
+        said = device_findings(
+            ann, record, model="trezor-t", firmware="2.8.9", profiles=PROFILES, key_was_compared=True
+        )
+        if not refuses:
+            assert said == ()
+            require_trusted(said)
+            continue
+        with pytest.raises(CheckFailed) as refused:
+            require_trusted(said)
+        assert code_of(refused) is Code.DEVICE_ADDRESS_MISMATCH
 
 
 def test_a_device_without_the_network_can_not_be_rehearsed_there() -> None:
