@@ -4,13 +4,16 @@
 in a process of its own. Nothing is searched for on USB unless a device command is run.
 """
 
+import os
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from custody.audit.signers import Signers
 from custody.codes import Code
-from custody.errors import CustodyError, DeviceUnavailable
+from custody.errors import CustodyError, DeviceUnavailable, InvalidInput
 from custody.ports import SignerBus
 from custody.vault.vault import Vault
 from custody.workflow.device_facts import Profiles
@@ -22,6 +25,8 @@ from custody_cli.loading import load_vault_at, workspace_of
 from custody_cli.session import Session
 from custody_cli.steps import at_desk
 from custody_hardware.device_profiles import load_profiles
+
+SETTINGS_FILE = "custody.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,32 @@ def signer_bus(session: Session) -> SignerBus:
 
 
 def _settings(session: Session) -> Settings:
+    """Return the workspace's settings; before there is a vault, those of a `custody.yaml` in this folder."""
     try:
-        return load_settings(workspace_of(session).custody_yaml)
+        path = workspace_of(session).custody_yaml
     except CustodyError as error:
-        if error.code is Code.VAULT_NOT_FOUND and session.vault_directory is None:
-            return Settings()
-        raise
+        if error.code is not Code.VAULT_NOT_FOUND or session.vault_directory is not None:
+            raise
+        path = Path.cwd() / SETTINGS_FILE
+    settings = load_settings(path)
+    if settings.signer is not None:
+        _require_own(path)
+    return settings
+
+
+def _require_own(path: Path) -> None:
+    """Refuse to start a program that somebody else could have named: on a card, in a shared folder.
+
+    Raises:
+        InvalidInput: PATH_UNSAFE.
+    """
+    about = path.stat()
+    if about.st_uid not in (os.geteuid(), 0) or about.st_mode & stat.S_IWOTH:
+        raise InvalidInput(
+            Code.PATH_UNSAFE,
+            f"`{path}` names the signer's program, and belongs to somebody else or may be written by anybody",
+            advice="Look at what it names; make the file your own (`chown`, `chmod o-w`) if that is right.",
+        )
 
 
 def _ask_hidden(prompt: str) -> str:

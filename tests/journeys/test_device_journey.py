@@ -6,30 +6,51 @@ from pathlib import Path
 import pytest
 
 from custody.bitcoin import kernel
-from custody.workflow.open_vault import open_vault
-from custody.workspace.layout import Workspace
 from support.cli import run, run_json
-from support.rehearsal import Rehearsal, stranger
+from support.rehearsal import stranger
 from support.standin import Bench, StandinOffice, fingerprint_of
 
 BTC = 100_000_000
 
 
-def test_from_keys_to_a_broadcast_payment(tmp_path: Path) -> None:
-    office = StandinOffice(tmp_path)
-    bench = office.bench
-    # 1. The vault was made from keys that are those of the devices: each is read again, twice, and compared.
-    for number in (1, 2, 3):
+def created(folder: Path, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> StandinOffice:
+    """Read the keys of three devices where there is no vault yet, and create one from what was printed."""
+    if not kernel.is_available():
+        pytest.skip("libbitcoinkernel is missing on this Python: no embedded chain")
+    bench = Bench(folder / "bench")
+    before = folder / "before"
+    before.mkdir()
+    bench.settings(before)
+    monkeypatch.chdir(before)
+    cosigners: list[str] = []
+    for number in numbers:
         bench.connect(number)
-        read = run(["--vault", office.folder, "device", "key", f"c{number}", "--json"], "yes\n")
+        read = run(["device", "key", fingerprint_of(number), "--network", "regtest"], "yes\n")
         assert read.exit_code == 0, read.stderr
-        assert read.json["key"] == office.vault.cosigners[number - 1].key.to_text(office.vault.network)
-        assert (read.json["cosigner"], read.json["read_twice"]) == (f"c{number}", True)
+        key = read.stdout.splitlines()[0]
+        assert key.startswith(f"[{fingerprint_of(number)}/48h/1h/0h/2h]tpub")
+        cosigners += ["--cosigner", f"c{number}={key}"]
+    create = ["vault", "create", folder / "reserve", "--name", "reserve", "--network", "regtest", "--threshold", 2]
+    made = run([*create, *cosigners])
+    assert made.exit_code == 0, made.stderr
+    return StandinOffice.of(folder / "reserve", bench)
 
-    # 2. Before there is money: an address on every screen, and a check of every device.
-    combinations = []
-    for number in (1, 2, 3):
+
+def test_from_keys_to_a_broadcast_payment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 1. A vault from what three devices gave, each key read twice; later each is compared with the vault's.
+    office = created(tmp_path, monkeypatch, 4, 5, 6)
+    bench = office.bench
+    assert [one.fingerprint.hex() for one in office.vault.cosigners] == [fingerprint_of(number) for number in (4, 5, 6)]
+    for number in (4, 5, 6):
         bench.connect(number)
+        again = run(["--vault", office.folder, "device", "key", f"c{number}", "--json"], "yes\n")
+        assert (again.json["cosigner"], again.json["read_twice"]) == (f"c{number}", True)
+
+    # 2. Before there is money: registered, an address on every screen, a check of every device.
+    combinations = []
+    for number in (4, 5, 6):
+        bench.connect(number)
+        assert office.json(["device", "register", f"c{number}"])["method"] == "none"  # these keep no vault
         shown = office.json(["device", "show-address", f"c{number}", "--index", 2])
         assert shown["address"] == office.vault.address_at(0, 2)
         assert shown["verified"] is True
@@ -38,17 +59,18 @@ def test_from_keys_to_a_broadcast_payment(tmp_path: Path) -> None:
         assert (checked["rehearsal"], checked["key_compared"], checked["address_compared"]) == (1, True, True)
         combinations.append(checked["combinations_verified"])
     assert combinations == [0, 1, 3]
-    assert (checked["combinations"], checked["signed"], checked["waiting"]) == (3, ["c1", "c2", "c3"], [])
+    assert (checked["combinations"], checked["signed"], checked["waiting"]) == (3, ["c4", "c5", "c6"], [])
     assert office.kinds == ["vault_adopted", *["rehearsal_signed", "device_checked"] * 3]
+    assert office.json(["vault", "verify"])["ok"] is True
 
     # 3. A payment, signed by two devices of which none has to be warned of.
     office.fund(1)
     drafted = office.draft("--to", f"{stranger(1)}=1.5btc")
-    for number in (3, 1):
+    for number in (6, 4):
         bench.connect(number)
         sign = ["proposal", "sign", drafted["proposal_id"], "--device", f"c{number}", "--confirm-sats", 150_000_000]
         signed = office.json(sign)
-    assert (signed["state"], sorted(signed["signing"]["signed"])) == ("signed", ["c1", "c3"])
+    assert (signed["state"], sorted(signed["signing"]["signed"])) == ("signed", ["c4", "c6"])
     office.json(["proposal", "finalize"])
     sent = office.json(["proposal", "broadcast", "--confirm-sats", 150_000_000])
     assert sent["state"] == "broadcast"
@@ -57,28 +79,16 @@ def test_from_keys_to_a_broadcast_payment(tmp_path: Path) -> None:
     assert office.show(drafted)["state"] == "confirmed"
 
 
-def test_a_vault_is_created_from_keys_that_devices_gave(tmp_path: Path) -> None:
-    if not kernel.is_available():
-        pytest.skip("libbitcoinkernel is missing on this Python: no embedded chain")
-    first = Rehearsal(tmp_path / "any")  # some workspace whose settings name the program: the network is its own
+def test_a_program_named_by_a_stranger_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(tmp_path / "bench")
-    bench.settings(first.folder)
-    cosigners: list[str] = []
-    for number in (4, 5, 6):
-        bench.connect(number)
-        read = run(["--vault", first.folder, "device", "key", fingerprint_of(number), "--json"], "yes\n")
-        assert read.exit_code == 0, read.stderr
-        assert read.json["cosigner"] is None
-        cosigners += ["--cosigner", f"c{number}={read.json['key']}"]
-    create = ["vault", "create", tmp_path / "reserve", "--name", "reserve", "--network", "regtest", "--threshold", 2]
-    created = run([*create, *cosigners])
-    assert created.exit_code == 0, created.stderr
-    vault = open_vault(Workspace(tmp_path / "reserve")).vault
-    assert [one.fingerprint.hex() for one in vault.cosigners] == [fingerprint_of(number) for number in (4, 5, 6)]
-    bench.settings(tmp_path / "reserve")
-    bench.connect(5)
-    shown = run_json(["--vault", tmp_path / "reserve", "device", "show-address", "c5"])
-    assert (shown["address"], shown["verified"]) == (vault.first_address, True)
+    bench.settings(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "custody.yaml").chmod(0o666)
+    refused = run(["device", "list", "--network", "regtest", "--json"])
+    assert (refused.exit_code, refused.error["error"]) == (6, "PATH_UNSAFE")
+    assert bench.requests == []
+    (tmp_path / "custody.yaml").chmod(0o664)
+    assert run(["device", "list", "--network", "regtest"]).exit_code == 0
 
 
 def test_a_signer_with_a_vault_file_alone_sees_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

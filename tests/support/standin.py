@@ -10,6 +10,8 @@ from typing import Any
 
 from embit import bip32
 
+from custody.workflow.open_vault import open_vault
+from custody.workspace.layout import Workspace
 from custody_hardware.simulator import public_seed
 from support.rehearsal import Rehearsal
 
@@ -67,6 +69,15 @@ class StandinOffice(Rehearsal):
         super().__init__(folder / "office", threshold=threshold, keys=keys)
         self.bench = Bench(folder / "bench")
         self.bench.settings(self.folder)
+
+    @classmethod
+    def of(cls, folder: Path, bench: Bench) -> "StandinOffice":
+        """Return the office of a workspace that is there already."""
+        office = cls.__new__(cls)
+        office.folder, office.bench = folder, bench
+        office.vault = open_vault(Workspace(folder)).vault
+        bench.settings(folder)
+        return office
 
     def copied_to(self, folder: Path) -> "StandinOffice":
         """Return a copy of the office and its bench in another folder: making one takes seconds."""
