@@ -115,7 +115,10 @@ def _ask_hidden(prompt: str) -> str:
     """Read a PIN or passphrase from the terminal with echo off; it goes into the driver's pipe and is forgotten."""
     import getpass
 
-    typed = getpass.getpass(prompt)
+    try:
+        typed = getpass.getpass(prompt)
+    except EOFError:
+        typed = ""
     if not typed:
         raise DeviceUnavailable(
             Code.DEVICE_LOCKED, "nothing was typed: the device stays locked", advice="Run the command again."

@@ -20,7 +20,7 @@ from custody.workflow.device_record import alarms_recorded
 from custody.workflow.office import Desk, editing, open_office
 from custody.workflow.proposal_access import collected_psbt, find_proposal
 from custody.workflow.proposal_view import view_proposal
-from custody.workflow.sign_proposal import hand_over, sign_with_device, take_back
+from custody.workflow.sign_proposal import hand_over, require_ready_to_sign, sign_with_device, take_back
 from custody_cli.confirm import confirm_amount
 from custody_cli.device_access import at_hand, signer_bus
 from custody_cli.loading import workspace_of
@@ -81,7 +81,7 @@ def _by_device(
     here, office = at_hand(session, None), open_office(workspace_of(session))
     profiles = here.profiles
     cosigner = cosigner_named(here.vault, device)
-    view = view_proposal(office.state, office.vault, find_proposal(office.state, named), limits)
+    view = view_proposal(office.state, office.vault, require_ready_to_sign(office.state, office.vault, named), limits)
     bus, record = signer_bus(session), here.signers.of(cosigner.name)
     with alarms_recorded(here.record):
         found, compared = prove_device(bus, here.vault, cosigner)

@@ -74,6 +74,20 @@ def sign_with_device(
     return take_back(desk, handed, device.sign(handed.psbt), device_name=device.name)
 
 
+def require_ready_to_sign(state: State, vault: Vault, named: str | None) -> ProposalRecord:
+    """Return the proposal if a device may be asked to sign it now: asked first, so that nobody fetches one in vain.
+
+    Raises:
+        Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED, COIN_RESERVED. NotYet: APPROVALS_MISSING.
+        PolicyDenied: POLICY_DENIED.
+    """
+    record = find_proposal(state, named)
+    require_live(state, record)
+    require_sole_holder(state, record)
+    require_allowed(decision_on(state, vault, record, Gate.SIGN))
+    return record
+
+
 def hand_over(
     desk: Desk,
     named: str | None,
@@ -91,10 +105,7 @@ def hand_over(
         Conflict: PROPOSAL_STATE, PROPOSAL_EXPIRED, COIN_RESERVED. NotYet: ACK_MISSING, APPROVALS_MISSING.
         PolicyDenied: POLICY_DENIED. CheckFailed: the review refuses.
     """
-    record = find_proposal(desk.state, named)
-    require_live(desk.state, record)
-    require_sole_holder(desk.state, record)
-    require_allowed(decision_on(desk.state, desk.vault, record, Gate.SIGN))
+    record = require_ready_to_sign(desk.state, desk.vault, named)
     reviewed = collected_psbt(record)
     checked = require_reviewed(desk.state, desk.vault, record, limits)
     items = require_acknowledged([*checked.findings, *of_device], given_acks, record.acknowledged)

@@ -292,6 +292,20 @@ def test_ctrl_c_before_the_device_leaves_nothing_and_nobody_behind(office: Stand
     assert sign(office).exit_code == 0
 
 
+def test_no_device_is_asked_for_a_proposal_that_can_not_be_signed_now(office: StandinOffice) -> None:
+    office.json(["coins", "freeze", _coin(office), "--reason", "under investigation"])
+    before, asked = office.journal, len(office.bench.requests)
+    refused = sign(office)
+    assert (refused.exit_code, refused.error["error"]) == (7, "COIN_FROZEN")
+    assert len(office.bench.requests) == asked
+    assert office.journal == before
+
+
+def _coin(office: StandinOffice) -> str:
+    spent = office.json(["proposal", "show"])["inputs"][0]
+    return f"{spent['txid']}:{spent['vout']}"
+
+
 def test_an_alarm_is_raised_even_where_the_journal_is_busy(office: StandinOffice) -> None:
     from custody.workspace.layout import Workspace
     from custody.workspace.lock import writer_lock
