@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from custody.audit.nonces import nonce_findings
 from custody.audit.state import ProposalRecord, State
 from custody.bitcoin.psbt import Psbt
+from custody.bitcoin.psbt_roles import take_signatures
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code
 from custody.errors import DeviceUnavailable, Finding, InvalidInput, NotYet
 from custody.policy.decision import Gate, require_allowed
 from custody.ports import SigningDevice
+from custody.spend.review_inputs import spend_scripts
 from custody.spend.review_model import Review, ReviewLimits, require_clean
+from custody.spend.review_places import VaultScripts
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.acknowledge import require_acknowledged
@@ -137,9 +140,12 @@ def take_back(desk: Desk, handed: HandedOver, returned: bytes, *, device_name: s
     except NotYet as nothing:
         raise _no_signature(handed.cosigner, device_name) from nothing
     keys = _keys_of(desk.vault, handed.cosigner, judged.review)
+    # Taken into the bare draft: a signature that was known before is no answer of this device.
+    scripts = spend_scripts(judged.review.inputs, VaultScripts.of(desk.vault))
+    answered, _notes = take_signatures(record.psbt, psbt, scripts)
     by_device = [
         {one.public_key for one in psbt_input.partial_signatures} & {key}
-        for psbt_input, key in zip(judged.merged.inputs, keys, strict=True)
+        for psbt_input, key in zip(answered.inputs, keys, strict=True)
     ]
     if not all(by_device):
         raise _no_signature(handed.cosigner, device_name)
