@@ -15,6 +15,8 @@ from custody.errors import CheckFailed, CustodyError, DeviceUnavailable, Finding
 
 _CONNECTION, _NO_PASSWORD, _BAD_ARGUMENT = -3, -6, -7
 _NOT_IMPLEMENTED, _UNAVAILABLE, _NOT_READY, _CANCELED, _BUSY, _NO_SEED = -8, -9, -12, -14, -15, -18
+_LEDGER_ASKS = "0x6901"
+"""Status word of a Ledger's app whose last question nobody has answered yet; seen on app 2.4.6."""
 _EPERM, _EIO, _ENXIO, _EACCES, _EBUSY, _ENODEV = 1, 5, 6, 13, 16, 19
 _JADE_NO, _JADE_LOCKED, _JADE_NETWORK, _JADE_BAD = -32000, -32002, -32003, -32602
 _BITBOX_INVALID_INPUT = 101
@@ -172,12 +174,12 @@ def _app(said: Reported, maker: str) -> _Found | None:
 
 
 def _busy(said: Reported, maker: str) -> _Found | None:
-    texts = ("LIBUSB_ERROR_BUSY", "Resource busy", "resource busy", "handling another request")
+    texts = ("LIBUSB_ERROR_BUSY", "Resource busy", "resource busy", "handling another request", _LEDGER_ASKS)
     if said.hwi == _BUSY or said.errno == _EBUSY or any(text in said.text for text in texts):
         return (
             Code.DEVICE_BUSY,
-            f"the {maker} is at work for somebody else",
-            "Finish what its screen shows, close other wallet programs, then try again.",
+            f"the {maker} is at work for somebody else, or still asks its holder something",
+            "Finish or refuse what its screen shows, close other wallet programs, then try again.",
         )
     return None
 

@@ -23,6 +23,7 @@ KNOWN: list[tuple[Code, int, Reported]] = [
     (Code.DEVICE_BUSY, 8, Reported("coldcard", "DeviceBusyError", hwi=-15, text="handling another request")),
     (Code.DEVICE_LOCKED, 8, Reported("trezor", "Entry", hwi=-18, text="Not initialized")),
     # What its text alone tells apart
+    (Code.DEVICE_BUSY, 8, Reported("ledger", "Entry", hwi=-13, text="('0x6901', 'Error in <GET_VERSION: 1>', '')")),
     (
         Code.DEVICE_LOCKED,
         8,
