@@ -95,6 +95,8 @@ def _by_device(
     require_acknowledged([*view.review.findings, *findings], acks, view.record.acknowledged)
     for line in screen_lines(profiles.get(model), firmware):
         session.talk(line)
+    if kept is not None:
+        session.talk(f"  It knows this vault as `{kept.name}`.")
     if confirm_sats is not None and not session.as_json:
         print_lines(payment_lines(view), sys.stderr)  # nobody is asked, but the holder compares
     confirm_amount(view, verb="sign", confirm_sats=confirm_sats)

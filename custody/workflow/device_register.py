@@ -20,7 +20,7 @@ from custody.vault.vault import Vault
 SHORTEST_LIMIT = 15
 """Characters: what the device with the least room for a name (Jade) keeps."""
 
-_ID_LENGTH = 8
+_ID_LENGTH = 6
 _OTHER = re.compile(r"[^a-z0-9]+", re.ASCII)
 _FILES = {
     "coldcard-mk3": VaultFormat.COLDCARD,

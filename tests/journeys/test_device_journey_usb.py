@@ -76,6 +76,8 @@ def test_register_show_check_and_sign_over_hwi(office: UsbOffice) -> None:
         office.drivers([FAMILIES[name]])
         signed = office.json(["proposal", "sign", "--device", name, "--confirm-sats", PAID])
     assert (signed["state"], sorted(signed["signing"]["signed"])) == ("signed", ["c1", "c3"])
+    again = office.run(["proposal", "sign", "--device", "c1", "--confirm-sats", PAID])
+    assert f"It knows this vault as `{names.pop()}`" in again.stderr  # what a Ledger shows as the account's name
     office.json(["proposal", "finalize"])
     assert office.json(["proposal", "broadcast", "--confirm-sats", PAID])["txid"] == drafted["unsigned_txid"]
 

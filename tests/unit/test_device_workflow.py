@@ -221,8 +221,8 @@ def test_a_registered_name_fits_every_device_and_follows_from_the_vault(name: st
     vault = replace(make_vault(), name=name)
     made = registration_name(vault, longest)
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", made)
-    assert len(made) <= max(min(longest or 15, 15), 8)
-    assert made.endswith(vault.vault_id[:8])
+    assert len(made) <= max(min(longest or 15, 15), 6)
+    assert made.endswith(vault.vault_id[:6])
     assert made == registration_name(vault, longest)
 
 
