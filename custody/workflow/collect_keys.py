@@ -12,7 +12,7 @@ from custody.codes import Code
 from custody.documents.secret_gate import scan_bytes
 from custody.errors import CheckFailed, Conflict, CustodyError, Finding, InvalidInput, NotYet, UsageError
 from custody.ports import Clock
-from custody.vault import bsms_lines
+from custody.vault import bsms_cipher, bsms_lines
 from custody.vault.bsms_cipher import seal, unseal
 from custody.vault.bsms_key_record import KeyRecord, read_key_record
 from custody.vault.bsms_token import Encryption, Token
@@ -83,9 +83,9 @@ def open_setup(folder: Path) -> OpenSetup:
     tokens = {name: _token_of(inside.token(name), terms) for name in terms.cosigners}
     records: dict[str, KeyRecord] = {}
     for name in terms.cosigners:
-        plaintext = _read_if_there(inside.key_record(name), max_bytes=bsms_lines.MAX_BYTES)
-        if plaintext is not None:
-            records[name] = _record_of(plaintext, tokens[name], terms)
+        kept = _read_if_there(inside.key_record(name, terms.record_suffix), max_bytes=bsms_cipher.MAX_BYTES)
+        if kept is not None:
+            records[name] = _record_of(unseal(tokens[name], kept), tokens[name], terms)
     return OpenSetup(inside, terms, tokens, records)
 
 
@@ -110,7 +110,9 @@ def accept_records(setup: OpenSetup, given: Sequence[tuple[str | None, bytes]], 
         if name not in records:
             records[name] = new[name] = record
     for name, record in new.items():
-        atomic.create_file(setup.folder.key_record(name), record.to_text().encode())
+        # INVARIANT: no file but those in `tokens` shows a token, so that deleting these is enough.
+        content = seal(setup.tokens[name], record.to_text().encode())
+        atomic.create_file(setup.folder.key_record(name, setup.terms.record_suffix), content)
     return OpenSetup(setup.folder, setup.terms, setup.tokens, records)
 
 

@@ -3,7 +3,7 @@
 setup.yaml               the terms (custody-setup/1)
 requests/NAME-request.yaml  for each cosigner, without the token
 tokens/NAME.token        each cosigner's token; goes to them by another channel than the request
-keys/                    key records that were accepted
+keys/                    key records that were accepted, encrypted as the setup is
 records/                 descriptor records, one per cosigner, once all keys are there
 """
 
@@ -37,9 +37,9 @@ class SetupFolder:
         """One cosigner's token."""
         return self.folder / "tokens" / f"{cosigner}.token"
 
-    def key_record(self, cosigner: str) -> Path:
-        """One cosigner's key record, decrypted."""
-        return self.folder / "keys" / f"{cosigner}.bsms"
+    def key_record(self, cosigner: str, suffix: str) -> Path:
+        """One cosigner's key record, as sealed as the setup is: the text of a record holds the token."""
+        return self.folder / "keys" / f"{cosigner}-key{suffix}"
 
     def descriptor_record(self, cosigner: str, suffix: str) -> Path:
         """The descriptor record for one cosigner."""

@@ -1,8 +1,9 @@
 """Which tokens were used for which setup, so that none is used for a second one (A76).
 
 One small file per folder of setups, `used-tokens.yaml`: it holds a digest of each token's encryption key,
-never a token. The digest is as slow to try out as the key itself. A copy of the folder without this
-file forgets; what the list can't see is a token that was used on another machine.
+never a token. The digest is as slow to try out as the key itself. Of two commands at once one waits for the
+other, so that no line is lost. A copy of the folder without this file forgets; what the list can't see is a
+token that was used on another machine.
 Source: BIP 129, Security: one token for one wallet creation session.
 """
 
@@ -17,6 +18,7 @@ from custody.errors import CheckFailed, CustodyError, JsonValue
 from custody.spend.document import fields_of, list_of, text_of
 from custody.vault.bsms_cipher import encryption_key
 from custody.vault.bsms_token import Encryption, Token
+from custody.workspace.lock import writer_lock
 
 FILE_NAME = "used-tokens.yaml"
 FORMAT = "custody-used-tokens/1"
@@ -38,17 +40,26 @@ def note_use(place: Path, tokens: tuple[Token, ...], setup_id: str) -> None:
     """Write down that these tokens belong to this setup; one that is listed for it already changes nothing.
 
     Raises:
-        CheckFailed: BSMS_TOKEN_REUSED, and nothing is written. Conflict, InvalidInput: the list can't be written.
+        CheckFailed: BSMS_TOKEN_REUSED, and nothing is written.
+        Conflict: WORKSPACE_LOCKED, another command writes the list, or the list can't be written.
+        InvalidInput: the list can't be read.
     """
-    uses = _read(place)
-    before = dict(uses)
-    for token in tokens:
-        if token.encryption is not Encryption.NONE:
-            _require_unused(uses, token, setup_id)
-            uses[_digest(token)] = setup_id
-    if uses != before:
+    secret = [token for token in tokens if token.encryption is not Encryption.NONE]
+    if not _unlisted(_read(place), secret, setup_id):
+        return
+    with writer_lock(place.with_name(f".{place.name}.lock")):
+        # INVARIANT: read again under the lock, so that what another command wrote meanwhile is kept, and counts.
+        uses = _read(place)
+        uses |= dict.fromkeys(_unlisted(uses, secret, setup_id), setup_id)
         rows: list[JsonValue] = [{"digest": digest, "setup_id": used_for} for digest, used_for in uses.items()]
         atomic.replace_file(place, strict_yaml.dump({"format": FORMAT, "tokens": rows}).encode())
+
+
+def _unlisted(uses: dict[str, str], tokens: list[Token], setup_id: str) -> list[str]:
+    """Return the digests of tokens that are not on the list yet; one that is there for another setup is refused."""
+    for token in tokens:
+        _require_unused(uses, token, setup_id)
+    return [digest for digest in map(_digest, tokens) if digest not in uses]
 
 
 def _require_unused(uses: dict[str, str], token: Token, setup_id: str) -> None:
@@ -56,7 +67,8 @@ def _require_unused(uses: dict[str, str], token: Token, setup_id: str) -> None:
         raise CheckFailed(
             Code.BSMS_TOKEN_REUSED,
             "the token was used for another setup before",
-            advice="Don't use it: whoever saw the earlier setup could read or forge this one. Ask for a new setup.",
+            advice="If this is the setup that you answered before, give the same --request (or the same key) as then. "
+            "Else don't use it: whoever saw the earlier setup could read or forge this one. Ask for a new one.",
         )
 
 

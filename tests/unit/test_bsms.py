@@ -1,7 +1,9 @@
 """BIP 129 in figures: tokens, keys, MACs, signatures and records, from the BIP's own samples and from made-up ones."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -17,7 +19,7 @@ from custody.vault.bsms_cipher import encryption_key, is_sealed, record_mac, sea
 from custody.vault.bsms_key_record import KeyRecord, read_key_record, record_key_text
 from custody.vault.bsms_token import Encryption, Token
 from custody.vault.formats import bsms
-from custody.workflow.collect_keys import accept_records, open_setup
+from custody.workflow.collect_keys import accept_records, complete_setup, open_setup
 from custody.workflow.setup_terms import SetupTerms, read_request, read_setup, setup_text
 from custody.workflow.start_setup import start_setup
 from custody.workflow.used_tokens import note_use, require_unused
@@ -255,7 +257,7 @@ def test_a_source_of_randomness_that_repeats_itself_is_found_out(tmp_path: Path)
     with pytest.raises(CheckFailed) as refused:
         start_setup(tmp_path / "second", again, nonces=stuck, used_tokens=used)
     assert refused.value.code is Code.BSMS_TOKEN_REUSED
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "used-tokens.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".used-tokens.yaml.lock", "first", "used-tokens.yaml"]
 
 
 def _fields(terms: SetupTerms) -> dict[str, object]:
@@ -278,6 +280,50 @@ def test_the_list_of_used_tokens_holds_no_token(tmp_path: Path) -> None:
     assert used.read_text() == before
 
 
+def test_commands_at_once_lose_no_token_from_the_list(tmp_path: Path) -> None:
+    used = tmp_path / "used.yaml"
+    tokens = [Token(bytes([number]) * 16) for number in range(1, 17)]
+    together = Barrier(len(tokens))
+
+    def note(token: Token) -> None:
+        together.wait()
+        note_use(used, (token,), "one")
+
+    with ThreadPoolExecutor(len(tokens)) as pool:
+        list(pool.map(note, tokens))
+    for token in tokens:
+        assert _code(lambda token=token: require_unused(used, token, "two")) is Code.BSMS_TOKEN_REUSED
+    # One token for two setups at once: one of the two is refused.
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda setup_id: _noted(used, setup_id), ("three", "four")))
+    assert sorted(answers) == [False, True]
+
+
+def _noted(used: Path, setup_id: str) -> bool:
+    try:
+        note_use(used, (STANDARD,), setup_id)
+    except CheckFailed:
+        return False
+    return True
+
+
+def test_nothing_but_the_token_files_shows_a_token(tmp_path: Path) -> None:
+    folder = tmp_path / "setup"
+    start_setup(folder, TERMS, nonces=Nonces("11" * 16, "22" * 16, "33" * 16), used_tokens=tmp_path / "used.yaml")
+    setup = open_setup(folder)
+    for number, name in enumerate(TERMS.cosigners, start=1):
+        sealed = seal(setup.tokens[name], _record(setup.tokens[name], number).to_text().encode())
+        setup = accept_records(setup, [(name, sealed)], At(BEGIN))
+    complete_setup(setup)
+    telling = {
+        path.parent.name
+        for path in tmp_path.rglob("*")
+        for token in setup.tokens.values()
+        if path.is_file() and (token.hex in path.read_text() or str(int(token.hex, 16)) in path.read_text())
+    }
+    assert telling == {"tokens"}
+
+
 def test_records_are_accepted_while_the_setup_is_open_and_verified_again_at_each_opening(tmp_path: Path) -> None:
     folder = tmp_path / "setup"
     start_setup(folder, TERMS, nonces=Nonces("11" * 16, "22" * 16, "33" * 16), used_tokens=tmp_path / "used.yaml")
@@ -287,9 +333,14 @@ def test_records_are_accepted_while_the_setup_is_open_and_verified_again_at_each
     assert _code(lambda: accept_records(setup, [(None, sealed)], At(BEGIN + 86_400))) is Code.BSMS_EXPIRED
     assert accept_records(setup, [(None, sealed)], At(BEGIN + 86_399)).missing == ("bo",)
     assert open_setup(folder).records == {"ann": record}
-    kept = folder / "keys" / "ann.bsms"
-    kept.write_text(kept.read_text().replace("\nann\n", "\neve\n"))
+    kept = folder / "keys" / "ann-key.dat"
+    changed = record.to_text().replace("\nann\n", "\neve\n").encode()
+    kept.write_bytes(seal(setup.tokens["ann"], changed))
     assert _code(lambda: open_setup(folder)) is Code.BSMS_SIG
+    kept.write_bytes(changed)
+    assert _code(lambda: open_setup(folder)) is Code.BSMS_TOKEN_MISMATCH
+    kept.write_bytes(seal(setup.tokens["bo"], record.to_text().encode()))
+    assert _code(lambda: open_setup(folder)) is Code.BSMS_MAC
     assert _code(setup.vault) is Code.BSMS_INCOMPLETE
 
 
