@@ -11,6 +11,7 @@ from custody.errors import JsonValue
 from custody.vault.device_profile import QrDialect
 from custody.workflow.describe_cosigner import Said, describe_cosigner
 from custody.workflow.office import Office
+from custody.workflow.recorded_rehearsals import verified_signers
 from custody_cli.device_memory import profiles_of_workspace
 from custody_cli.device_options import MODEL
 from custody_cli.options import CustodyCommand, examples
@@ -72,7 +73,8 @@ class ShownSigner:
 def shown_signers(office: Office) -> tuple[ShownSigner, ...]:
     """Return the vault's signers in its order."""
     profiles = profiles_of_workspace(office.workspace)
-    records = {one.name: office.state.signers.of(one.name) for one in office.vault.cosigners}
+    signers = verified_signers(office.vault, office.state.signers)
+    records = {one.name: signers.of(one.name) for one in office.vault.cosigners}
     return tuple(ShownSigner(name, record, standing_registration(record, profiles)) for name, record in records.items())
 
 

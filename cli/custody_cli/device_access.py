@@ -19,6 +19,7 @@ from custody.vault.vault import Vault
 from custody.workflow.device_facts import Profiles
 from custody.workflow.device_record import Recorder, record_nothing
 from custody.workflow.office import Desk, Event, open_office
+from custody.workflow.recorded_rehearsals import verified_signers
 from custody.workspace.settings import Settings, load_settings
 from custody_cli.device_memory import profiles_of_workspace
 from custody_cli.loading import load_vault_at, workspace_of
@@ -35,6 +36,7 @@ class AtHand:
 
     vault: Vault
     signers: Signers
+    """With the checks that a signature proves, and no others."""
     record: Recorder
     profiles: Profiles
     has_journal: bool
@@ -57,7 +59,8 @@ def at_hand(session: Session, vault_file: str | None) -> AtHand:
 
         at_desk(session, step)
 
-    return AtHand(office.vault, office.state.signers, record, profiles_of_workspace(workspace), has_journal=True)
+    signers = verified_signers(office.vault, office.state.signers)
+    return AtHand(office.vault, signers, record, profiles_of_workspace(workspace), has_journal=True)
 
 
 def at_hand_or_none(session: Session, vault_file: str | None) -> AtHand | None:

@@ -16,6 +16,7 @@ from custody.vault.device_checks import DescribedSigner, device_findings, requir
 from custody.vault.device_profile import DeviceProfile
 from custody.vault.vault import Vault
 from custody.workflow.office import Desk
+from custody.workflow.recorded_rehearsals import verified_signers
 
 _MAX_TEXT = 200
 
@@ -54,7 +55,7 @@ def describe_cosigner(desk: Desk, cosigner: str, said: Said) -> tuple[SignerReco
     findings = tuple(one for one in all_findings if one.where in ("vault", f"cosigner:{cosigner}"))
     require_none_refuses(findings)
     desk.record(events)
-    return desk.state.signers.of(cosigner), findings
+    return verified_signers(desk.vault, desk.state.signers).of(cosigner), findings
 
 
 def require_cosigner(vault: Vault, cosigner: str) -> None:

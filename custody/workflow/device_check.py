@@ -17,7 +17,7 @@ from custody.codes import Code
 from custody.errors import CheckFailed, DeviceUnavailable, InvalidInput
 from custody.ports import FoundDevice, Progress, Registration, SignerBus
 from custody.spend.psbt_builder import stripped_txid
-from custody.spend.rehearsal import Rehearsal
+from custody.spend.rehearsal import MAX_NUMBER, Rehearsal
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.device_address import ShownAddress, derive_address, show_address
@@ -154,12 +154,17 @@ def record_check(record: Recorder, cosigner: Cosigner, steps: Steps, rehearsed: 
 def next_rehearsal(vault: Vault, signers: Signers, cosigner: str) -> Rehearsal:
     """Return the rehearsal that a cosigner signs next: the newest that others signed, or a new one.
 
+    `signers` are verified ones (`recorded_rehearsals.py`), here and below: what the journal tells alone can name any
+    number.
+
     Raises:
         InvalidInput: RECEIVE_ONLY_VAULT.
     """
     newest = max(signers.newest_rehearsal, 1)
-    signed_it = signers.of(cosigner).rehearsal(newest) is not None
-    return Rehearsal.of(vault, newest + 1 if signed_it else newest)
+    signed = {one.number for one in signers.of(cosigner).rehearsals}
+    if newest in signed and newest == MAX_NUMBER:
+        newest = next(number for number in range(1, MAX_NUMBER) if number not in signed)
+    return Rehearsal.of(vault, newest + 1 if newest in signed else newest)
 
 
 def sign_rehearsal(
@@ -195,11 +200,13 @@ def rehearsal_of_file(vault: Vault, signers: Signers, cosigner: str, returned: P
     """
     unsigned = returned.unsigned_transaction() if isinstance(returned, Psbt) else returned
     txid = stripped_txid(unsigned)
-    for number in range(signers.newest_rehearsal + 1, 0, -1):
+    expected = next_rehearsal(vault, signers, cosigner)
+    told = {one.number for record in signers.records.values() for one in record.rehearsals}
+    written = {1, expected.number} | told | {number + 1 for number in told if number < MAX_NUMBER}
+    for number in sorted(written, reverse=True):
         rehearsal = Rehearsal.of(vault, number)
         if rehearsal.unsigned_txid == txid and signers.of(cosigner).rehearsal(number) is None:
             return rehearsal
-    expected = next_rehearsal(vault, signers, cosigner)
     raise CheckFailed(
         Code.DIFFERENT_TRANSACTION,
         f"the file is about transaction `{txid}`, `{cosigner}` signs rehearsal {expected.number}, "
@@ -232,7 +239,7 @@ def judge_rehearsal(
 
 
 def recorded_signatures(vault: Vault, signers: Signers, rehearsal: Rehearsal) -> dict[str, Signatures]:
-    """Return what the journal holds of one rehearsal, by cosigner: claims, to be verified."""
+    """Return what the journal holds of one rehearsal, by cosigner."""
     found: dict[str, Signatures] = {}
     for one in vault.cosigners:
         signed = signers.of(one.name).rehearsal(rehearsal.number)

@@ -19,7 +19,7 @@ from custody.vault.device_profile import DeviceProfile
 from custody.vault.vault import Vault
 from custody.workflow.office import open_office
 from custody.workflow.open_vault import open_vault
-from custody.workflow.recorded_rehearsals import rehearsal_findings
+from custody.workflow.recorded_rehearsals import rehearsal_findings, verified_signers
 from custody.workspace.layout import Workspace
 
 COMPARED_INDEXES = 20
@@ -57,7 +57,7 @@ def verify_vault(
 
 def _device_checks(vault: Vault, state: State, profiles: Mapping[str, DeviceProfile]) -> Iterator[VaultCheck]:
     findings = (
-        *signer_findings(vault, state.signers, profiles),
+        *signer_findings(vault, verified_signers(vault, state.signers), profiles),
         *rehearsal_findings(vault, state.signers),
         *nonce_findings(state, vault),
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from custody.audit.signers import REGISTERED
+from custody.audit.signers import CHECKED, REGISTERED, REHEARSED
+from custody.errors import JsonValue
 from custody.workflow.office import Surroundings, editing
 from custody.workspace.layout import Workspace
 from custody_cli.device_commands import device as device_noun
@@ -135,8 +136,7 @@ def test_a77_a_token_of_another_device_is_neither_tried_nor_left_out(office: Sta
         "policy_id": "11" * 32,
         "token": "22" * 32,
     }
-    with editing(Workspace(office.folder), Surroundings(Fixed(), Fixed(), None)) as desk:
-        desk.record([(REGISTERED, dict(body))])
+    tell(office, (REGISTERED, dict(body)))
     asked = len(office.bench.requests)
     for command in (SIGN, ("device", "show-address", "c1")):
         refused = office.error(command, exit_code=3)
@@ -144,6 +144,64 @@ def test_a77_a_token_of_another_device_is_neither_tried_nor_left_out(office: Sta
         assert "made on `ledger`" in refused["message"]
     done = {one["command"] for one in office.bench.requests[asked:]}
     assert done == {"enumerate", "getdescriptors"}  # nothing was asked with or without the token
+
+
+def tell(office: StandinOffice, *events: tuple[str, dict[str, JsonValue]]) -> None:
+    """Write to the journal as anybody can who has the workspace."""
+    with editing(Workspace(office.folder), Surroundings(Fixed(), Fixed(), None)) as desk:
+        desk.record(events)
+
+
+def told(office: StandinOffice, kind: str, cosigner: str) -> dict[str, JsonValue]:
+    """Return the newest entry of a kind about a cosigner."""
+    bodies = [one["body"] for one in office.json(["journal", "show"])["entries"] if one["kind"] == kind]
+    return dict(next(body for body in reversed(bodies) if body["cosigner"] == cosigner))
+
+
+def test_a113_an_alarm_is_ended_by_a_new_signature_and_by_no_entry(office: StandinOffice) -> None:
+    office.bench.place({"number": 9, "model": "trezor_t", "claims": fingerprint_of(1)})
+    assert office.error(SIGN, exit_code=3)["error"] == "DEVICE_KEY_MISMATCH"
+    office.bench.connect(1)
+    # Somebody tells the old check again, with its good signatures, and one that never was.
+    tell(office, (REHEARSED, told(office, REHEARSED, "c1")), (CHECKED, told(office, CHECKED, "c1")))
+    tell(office, (CHECKED, {**told(office, CHECKED, "c1"), "unsigned_txid": "11" * 32}))
+    asked = len(office.bench.requests)
+    assert office.error(SIGN, exit_code=3)["error"] == "DEVICE_KEY_MISMATCH"
+    assert "signtx" not in [one["command"] for one in office.bench.requests[asked:]]
+    (row,) = office.json(["device", "list"])["devices"]
+    assert (row["claims_cosigners"], row["proven"]) == (["c1"], False)
+    verified = office.json(["vault", "verify"], exit_code=3)
+    assert [one["code"] for one in verified["findings"]] == ["DEVICE_KEY_MISMATCH", "DEVICE_UNPROVEN"]
+    assert "no new signature by its key stands behind that" in verified["findings"][1]["message"]
+    office.json(["device", "check", "c1"])
+    assert office.json(SIGN)["signing"]["signed"] == ["c1"]
+
+
+def test_a113_a_check_that_no_key_signed_for_is_none(office: StandinOffice) -> None:
+    office.bench.connect(3)
+    check = {**told(office, CHECKED, "c1"), "cosigner": "c3"}
+    tell(office, (REHEARSED, {**told(office, REHEARSED, "c1"), "cosigner": "c3"}), (CHECKED, check))
+    missing = office.error(["proposal", "sign", "--device", "c3", "--confirm-sats", PAID], exit_code=5)
+    assert missing["error"] == "ACK_MISSING"
+    assert "DEVICE_UNPROVEN@cosigner:c3" in missing["message"] + str(missing["details"])
+    listed = {one["name"]: one["proven"] for one in office.json(["cosigner", "list"])["cosigners"]}
+    assert listed == {"c1": True, "c2": True, "c3": False}
+
+
+@pytest.mark.parametrize("number", [1, 2, 2_000_000_000, 2**31 - 1, 2**40])
+def test_a113_nobody_is_kept_from_a_check_by_what_an_entry_says(office: StandinOffice, number: int) -> None:
+    signed = told(office, REHEARSED, "c1")
+    tell(office, *((REHEARSED, {**signed, "cosigner": name, "number": number}) for name in ("c2", "c3")))
+    again = office.json(["device", "check", "c1"])
+    assert (again["rehearsal"], again["signed"]) == (2, ["c1"])
+    office.bench.connect(3)
+    third = office.json(["device", "check", "c3"])
+    assert (third["rehearsal"], third["signed"]) == (2, ["c1", "c3"])
+    verified = office.json(["vault", "verify"], exit_code=3)
+    assert {one["where"] for one in verified["findings"] if one["code"] == "BAD_SIGNATURE"} == {
+        "cosigner:c2",
+        "cosigner:c3",
+    }
 
 
 @pytest.mark.parametrize(
