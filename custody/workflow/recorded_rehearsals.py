@@ -50,9 +50,7 @@ def _is_backed(record: SignerRecord, good: Sequence[SignedRehearsal]) -> bool:
     if check is None:
         return False
     first = next((one.seq for one in good if one.unsigned_txid == check.unsigned_txid), None)
-    return (
-        first is not None and first < check.seq and not any(first < one.seq < check.seq for one in record.mismatches)
-    )
+    return first is not None and first < check.seq and not any(first < one.seq < check.seq for one in record.mismatches)
 
 
 def _findings(vault: Vault, signers: Signers) -> Iterator[Finding]:
