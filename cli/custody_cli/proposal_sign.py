@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from custody.audit.signers import SignerRecord
 from custody.errors import Finding
 from custody.spend.review_model import ReviewLimits
 from custody.vault.device_profile import DeviceProfile
@@ -16,11 +17,13 @@ from custody.workflow.device_choose import cosigner_named, describe
 from custody.workflow.device_facts import firmware_of, model_of, notices, warns_of_change
 from custody.workflow.device_findings import device_findings, kept_registration, require_trusted
 from custody.workflow.device_key import prove_device
+from custody.workflow.device_limits import cable_findings
 from custody.workflow.device_record import alarms_recorded
 from custody.workflow.office import Desk, editing, open_office
 from custody.workflow.proposal_access import collected_psbt, find_proposal
 from custody.workflow.proposal_view import view_proposal
-from custody.workflow.sign_proposal import hand_over, require_ready_to_sign, sign_with_device, take_back
+from custody.workflow.recorded_rehearsals import verified_signers
+from custody.workflow.sign_proposal import HandedOver, hand_over, require_ready_to_sign, sign_with_device, take_back
 from custody_cli.confirm import confirm_amount
 from custody_cli.device_access import at_hand, signer_bus
 from custody_cli.loading import workspace_of
@@ -87,10 +90,21 @@ def _by_device(
         found, compared = prove_device(bus, here.vault, cosigner)
     model, firmware = model_of(found, record, profiles), firmware_of(found, record)
     kept = kept_registration(record, model, cosigner.name)
-    findings = device_findings(
-        cosigner, record, model=model, firmware=firmware, profiles=profiles, key_was_compared=compared
-    )
-    require_trusted(findings)
+    limited = cable_findings(collected_psbt(view.record), cosigner, profiles.get(model), firmware)
+
+    def judged(known: SignerRecord) -> tuple[Finding, ...]:
+        found = device_findings(
+            cosigner, known, model=model, firmware=firmware, profiles=profiles, key_was_compared=compared
+        )
+        require_trusted(found)
+        return (*found, *limited)
+
+    def leave(desk: Desk) -> HandedOver:
+        # Judged again: while the holder read, another command may have met an alarm.
+        known = verified_signers(desk.vault, desk.state.signers).of(cosigner.name)
+        return hand_over(desk, view.proposal_id, cosigner, given_acks=acks, limits=limits, of_device=judged(known))
+
+    findings = judged(record)
     _say(session, f"{cosigner.name}'s device: {describe(found)}", findings)
     require_acknowledged([*view.review.findings, *findings], acks, view.record.acknowledged)
     for line in screen_lines(profiles.get(model), firmware):
@@ -100,10 +114,7 @@ def _by_device(
     if confirm_sats is not None and not session.as_json:
         print_lines(payment_lines(view), sys.stderr)  # nobody is asked, but the holder compares
     confirm_amount(view, verb="sign", confirm_sats=confirm_sats)
-    handed = at_desk(
-        session,
-        lambda desk: hand_over(desk, view.proposal_id, cosigner, given_acks=acks, limits=limits, of_device=findings),
-    )
+    handed = at_desk(session, leave)
     session.talk("Now read the device's screen against the lines above, and confirm there only what is the same.")
     returned = bus.sign(found, here.vault, handed.psbt, kept)
 

@@ -104,6 +104,12 @@ def device_fits(
     return tuple(_fit(psbt, one.name, devices.get(one.name), earlier, qr_room) for one in vault.cosigners)
 
 
+def fit_by_cable(psbt: Psbt, cosigner: str, signer: DescribedSigner) -> DeviceFit:
+    """Return how a PSBT, as it is now, fits a device that gets all of it by cable."""
+    profile = replace(signer.profile, transports=(Transport.USB,))
+    return _fit(psbt, cosigner, SignerDevice(replace(signer, profile=profile)), 0, None)
+
+
 def psbt_for(psbt: Psbt, profile: DeviceProfile, firmware: str | None, *, earlier: int) -> tuple[PsbtContent, Psbt]:
     """Return what a device gets of a PSBT, and how that is called; `earlier` signers may sign before it.
 

@@ -6,7 +6,18 @@ from custody.audit.signer_findings import described_signers
 from custody.audit.signers import Signers
 from custody.audit.state import State
 from custody.bitcoin.psbt import Psbt
-from custody.spend.device_fit import DeviceFit, SignerDevice, device_fits, require_enough_fit
+from custody.codes import Code
+from custody.errors import Finding, Severity
+from custody.spend.device_fit import (
+    DeviceFit,
+    SignerDevice,
+    device_fits,
+    fit_by_cable,
+    require_enough_fit,
+    require_fits,
+)
+from custody.vault.cosigner import Cosigner
+from custody.vault.device_checks import DescribedSigner
 from custody.vault.device_profile import DeviceProfile, QrDialect
 from custody.vault.vault import Vault
 
@@ -35,6 +46,31 @@ def require_signable(psbt: Psbt, vault: Vault, state: State, profiles: Mapping[s
     devices = signer_devices(state.signers, profiles)
     if devices:
         require_enough_fit(device_fits(psbt, vault, devices, qr_room=None), psbt, vault)
+
+
+def cable_findings(
+    psbt: Psbt, cosigner: Cosigner, profile: DeviceProfile | None, firmware: str | None
+) -> list[Finding]:
+    """Return a note where the connected device may not take the PSBT, by what its profile says of its firmware.
+
+    Raises:
+        Conflict: DEVICE_LIMIT, it surely can't.
+    """
+    if profile is None:
+        return []
+    fit = fit_by_cable(psbt, cosigner.name, DescribedSigner(profile, firmware))
+    require_fits(fit)
+    if not fit.may_fail:
+        return []
+    return [
+        Finding(
+            Code.DEVICE_LIMIT,
+            Severity.NOTE,
+            cosigner.where,
+            f"the device of `{cosigner.name}` ({profile.name}) may not take this: {'; '.join(fit.may_fail)}",
+            "Read its firmware's version on the device; if it refuses, let others sign, or draft with fewer coins.",
+        )
+    ]
 
 
 def _dialect(signers: Signers, name: str) -> QrDialect | None:

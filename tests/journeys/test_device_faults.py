@@ -253,6 +253,25 @@ def test_a_device_gone_after_the_reconnect_gives_no_key(office: StandinOffice) -
     assert (result.exit_code, "DEVICE_ABSENT" in result.stderr, result.stdout) == (8, True, "")
 
 
+def test_an_alarm_that_comes_while_the_holder_reads_stops_the_payment(office: StandinOffice) -> None:
+    words = ["--vault", str(office.folder), "proposal", "sign", "--device", "c1"]
+    command = [sys.executable, "-c", "from custody_cli.app import main; main()", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as signing:
+        assert signing.stdin is not None and signing.stderr is not None
+        read = b""
+        while b"type the amount" not in read:
+            read += signing.stderr.read(1)
+        office.bench.place({"number": 9, "model": "trezor_t", "claims": fingerprint_of(1)})
+        assert office.error(["device", "check", "c1"], exit_code=3)["error"] == "DEVICE_KEY_MISMATCH"
+        office.bench.connect(1)
+        asked = len(office.bench.requests)
+        signing.stdin.write(f"{PAID}\n".encode())
+        signing.stdin.close()
+        assert b"DEVICE_KEY_MISMATCH" in signing.stderr.read()
+    assert signing.returncode == 3
+    assert office.bench.requests[asked:] == []
+
+
 def started(office: StandinOffice) -> "subprocess.Popen[bytes]":
     """Start signing in a process of its own, and return once the device has the payment and hangs."""
     office.bench.fault(1, "signtx:hang")

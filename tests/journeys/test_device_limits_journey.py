@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from support.rehearsal import Rehearsal, stranger
+from support.standin import Bench, StandinOffice
 
 COINS = 21
 
@@ -84,6 +85,27 @@ def test_devices_described_after_the_draft_stop_its_export(office: Rehearsal) ->
     assert error["error"] == "DEVICE_LIMIT"
     assert not target.exists()
     assert office.show(drafted)["has_left"] is False
+    withdrawn(office, drafted)
+
+
+def test_a_connected_device_over_its_limit_gets_nothing(office: Rehearsal, tmp_path: Path) -> None:
+    describe(office, c1="coldcard-mk3")
+    drafted = office.json(everything(office))
+    table = StandinOffice.of(office.folder, Bench(tmp_path / "bench"))
+    table.bench.connect(1, model="coldcard")
+    acks = [word for code in ("REGISTERED", "PROVEN") for word in ("--ack", f"DEVICE_UN{code}@cosigner:c1")]
+    sign = ["proposal", "sign", drafted["proposal_id"], "--device", "c1", *acks]
+    confirmed = [*sign, "--confirm-sats", drafted["confirm_sats"]]
+    refused = table.error(confirmed, exit_code=7)
+    assert refused["error"] == "DEVICE_LIMIT"
+    assert refused["message"].endswith("(coldcard-mk3) can't take this transaction: 21 inputs, at most 20")
+    assert "signtx" not in [one["command"] for one in table.bench.requests]
+    assert office.show(drafted)["has_left"] is False
+    # As long as nobody said which Coldcard it is, the device decides: the amount is asked for.
+    describe(office)
+    asked = table.run(sign, stdin="\n")
+    assert (asked.exit_code, "type the amount" in asked.stderr) == (5, True)
+    (office.folder / "custody.yaml").unlink()
     withdrawn(office, drafted)
 
 

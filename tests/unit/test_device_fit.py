@@ -15,6 +15,7 @@ from custody.spend.device_fit import (
     DeviceFit,
     SignerDevice,
     device_fits,
+    fit_by_cable,
     psbt_for,
     require_enough_fit,
     require_fits,
@@ -254,3 +255,12 @@ def test_the_answer_has_every_key() -> None:
         "will_fail": [],
         "may_fail": [],
     }
+
+
+def test_by_cable_a_device_gets_all_of_it_as_it_is_now() -> None:
+    _ledger, psbt = payment(3)
+    size = len(psbt.serialize())
+    exact, short = (small(psbt_bytes=limit).signer for limit in (size, size - 1))
+    fit = fit_by_cable(psbt, "ann", exact)
+    assert (fit.content, fit.bytes, fit.fits) == (PsbtContent.FULL, size, True)
+    assert fit_by_cable(psbt, "ann", short).will_fail == (f"{size} bytes, at most {size - 1}",)
