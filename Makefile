@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: venv hwi demo test lint bench node postgres electrum fuzz mutants wheels vectors lock
+.PHONY: venv hwi demo test lint bench node postgres electrum fuzz mutants wheels wheels-usb vectors lock
 
 # The lock is installed in steps, each with hashes: build backends first, so that no sdist can fetch an
 # unhashed one; then everything without resolving anything; then the project itself, editable.
@@ -75,6 +75,12 @@ wheels: venv
 	rm -rf wheels
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/run.txt --wheel-dir wheels
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation . --wheel-dir wheels
+
+# The same with HWI and what it needs, for a machine with hardware wallets and without a network:
+#   python3 -m pip install --no-index --find-links wheels --no-deps --ignore-requires-python wheels/*.whl
+wheels-usb: wheels
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/usb.txt --wheel-dir wheels
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --require-hashes --ignore-requires-python -r requirements/hwi.txt --wheel-dir wheels
 
 # Rewrites the lock from the *.in files; needs `uv` on PATH. Review every changed line. HWI is taken without what it
 # asks for: that stands in usb.in.
