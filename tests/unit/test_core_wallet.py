@@ -157,3 +157,27 @@ def test_a_damaged_file_is_refused_or_is_still_a_wallet(whole: bytes, data: st.D
     else:
         # A descriptor's own checksum stands between a flipped bit and another vault.
         assert (descriptor.keys, descriptor.threshold) == (VAULT.descriptor.keys, VAULT.threshold)
+
+
+def test_rows_and_columns_without_end_are_refused_early(tmp_path: Path) -> None:
+    path = tmp_path / "wide.dat"
+    with closing(sqlite3.connect(path)) as wide:
+        wide.execute(f"CREATE TABLE main({', '.join(f'c{number}' for number in range(150))})")
+        wide.execute(f"INSERT INTO main VALUES ({', '.join(['NULL'] * 150)})")
+        wide.commit()
+    with pytest.raises(InvalidInput, match="more than 100 columns"):
+        list(SqliteFile(path.read_bytes()).rows("main"))
+    with pytest.raises(InvalidInput, match="more than 500000 rows"):
+        list(SqliteFile(_one_cell_again_and_again(leaves=20, cells=32_000)).rows("main"))
+
+
+def _one_cell_again_and_again(*, leaves: int, cells: int) -> bytes:
+    """A table whose leaves have one row of two zero-length columns each, and say so `cells` times."""
+    page, cell = 65_536, b"\x02\x01\x02\x00"
+    leaf = b"\x0d\0\0" + cells.to_bytes(2) + bytes(3) + (page - len(cell)).to_bytes(2) * cells
+    leaf = leaf.ljust(page - len(cell), b"\0") + cell
+    places = b"".join((page - 4 * number).to_bytes(2) for number in range(1, leaves))
+    root = b"SQLite format 3\0\0\x01\x01\x01".ljust(100, b"\0") + b"\x05\0\0" + (leaves - 1).to_bytes(2) + bytes(3)
+    root += (leaves + 1).to_bytes(4) + places
+    children = b"".join(number.to_bytes(4) for number in range(leaves, 1, -1))
+    return root.ljust(page - len(children), b"\0") + children + leaf * leaves

@@ -1,8 +1,9 @@
 """Rows of one table of an SQLite database file, from its bytes alone: no engine opens a stranger's file.
 
 Only what Bitcoin Core's wallets are made of is read: a table with row ids, in a database whose
-journal is not a write-ahead log. Every page is visited at most once and every length is checked
-before it is believed. Indexes and free pages are never looked at.
+journal is not a write-ahead log. Every page is visited at most once, every length is checked before
+it is believed, and rows and columns are counted, because cells of a page may lie on one another.
+Indexes and free pages are never looked at.
 Source: SQLite, "Database File Format".
 """
 
@@ -18,6 +19,9 @@ Value = bytes | int | None
 
 _HEADER = 100
 _LEAF, _INTERIOR = 0x0D, 0x05
+_MAX_ROWS = 500_000
+"""A wallet of the size that is read has fewer: each of its records is longer than 32 bytes."""
+_MAX_COLUMNS = 100
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
 
 
@@ -66,7 +70,7 @@ class SqliteFile:
 
     def _rows_from(self, root: int) -> Iterator[tuple[Value, ...]]:
         seen: set[int] = set()
-        left = len(self.data)
+        left, rows_left = len(self.data), _MAX_ROWS
         waiting = [root]
         while waiting:
             number = waiting.pop()
@@ -81,6 +85,9 @@ class SqliteFile:
                 raise _malformed("a page is not one of a table with row ids")
             places = [_at(page, start + head + 2 * cell, 2) for cell in range(count)]
             if kind == _LEAF:
+                rows_left -= count
+                if rows_left < 0:
+                    raise _malformed(f"a table has more than {_MAX_ROWS} rows")
                 for place in places:
                     payload = self._payload(page, place)
                     left -= len(payload)
@@ -133,6 +140,8 @@ def _record(payload: bytes) -> tuple[Value, ...]:
     while place < head:
         kind, place = _varint(payload, place)
         kinds.append(kind)
+        if len(kinds) > _MAX_COLUMNS:
+            raise _malformed(f"a row has more than {_MAX_COLUMNS} columns")
     values: list[Value] = []
     for kind in kinds:
         length = (kind - 12) // 2 if kind >= 12 else 0 if kind == 0 else _INTEGER_BYTES.get(kind, -1)
