@@ -210,7 +210,8 @@ def _restored_answer(restored: Restored, directory: Path) -> Answer:
     }
 
     def lines() -> Iterator[Line]:
-        yield Styled(f"restored {restored.vault.name} on {restored.vault.network}: it verifies", Style.GOOD)
+        what = f"{restored.vault.name} on {restored.vault.network}"
+        yield Styled(f"restored {what}: the file is whole and agrees with itself", Style.GOOD)
         yield f"vault_id   {restored.vault.vault_id}"
         yield f"head       {manifest.head}"
         yield f"journal    {manifest.entries} entries, the newest of {manifest.time}, id {manifest.journal_id}"

@@ -6,7 +6,7 @@ from custody.audit.governance import GovernanceState
 from custody.audit.journal import GENESIS_PREV, fork_finding, require_clean, require_hash
 from custody.audit.journal_fields import is_hash
 from custody.codes import Code
-from custody.errors import CheckFailed, Finding, UsageError, refusals
+from custody.errors import CheckFailed, Finding, Severity, UsageError, refusals
 from custody.workflow.checkpoint import Hashes, compare_checkpoint, governance_findings
 from custody.workflow.verify_journal import Kept
 
@@ -45,7 +45,7 @@ class Expected:
             )
 
     def require_journal(self, hashes: Hashes, gov: GovernanceState) -> list[Finding]:
-        """Hold a journal against the head and the checkpoints, and return the warnings.
+        """Hold a journal against the head and the checkpoints, and return the warnings, one if there are neither.
 
         Raises:
             Altered: JOURNAL_FORK.
@@ -55,4 +55,19 @@ class Expected:
             found.append(fork_finding(self.head, hashes.of_head(len(hashes)) or GENESIS_PREV, len(hashes)))
         found += [one for where, head in self.kept for one in compare_checkpoint(hashes, gov, head, where)]
         require_clean(refusals(found))
-        return found
+        return found if self.head is not None or self.kept else [*found, _not_compared("its journal")]
+
+    def remarks_on_description(self) -> list[Finding]:
+        """Return what to say of a vault that came without a journal: a warning where no vault_id was given."""
+        return [] if self.vault_id is not None else [_not_compared("the vault")]
+
+
+def _not_compared(what: str) -> Finding:
+    return Finding(
+        Code.BACKUP_NOT_COMPARED,
+        Severity.WARN,
+        "backup",
+        f"{what} was compared with nothing that was kept elsewhere: an old or a forged file looks as good as this",
+        "Compare vault_id and head with paper before anybody relies on this folder, or delete it and restore again "
+        "with --expect-head and --expect-vault-id.",
+    )

@@ -45,4 +45,4 @@ def restore_description(
         prev=first.hash,
     )
     write_workspace(vault, [first, second], directory, unique=ids.nonce())
-    return findings
+    return (*expected.remarks_on_description(), *findings)

@@ -31,9 +31,19 @@ def kept_profiles(workspace: Workspace) -> Mapping[str, JsonValue]:
             return {}
         raise
     if not data.endswith(b"\n"):
-        raise InvalidInput(
-            Code.MALFORMED_DOCUMENT,
-            f"`{workspace.device_profiles.name}` was cut short",
-            advice="Remove it, or take it again from a backup.",
-        )
-    return profiles_of(line + b"\n" for line in data.split(b"\n")[:-1])
+        raise _unreadable(workspace, "it was cut short")
+    try:
+        return profiles_of(line + b"\n" for line in data.split(b"\n")[:-1])
+    except InvalidInput as error:
+        raise _unreadable(workspace, error.message) from error
+
+
+def _unreadable(workspace: Workspace, why: str) -> InvalidInput:
+    place = workspace.device_profiles
+    return InvalidInput(
+        Code.MALFORMED_DOCUMENT,
+        f"`{place}` is not what a restore wrote: {why}",
+        advice="Somebody changed it: find out who. Nothing that is signed or approved rests on it, so move it away to "
+        f"go on: only devices that this version does not know are then unknown again. To have it back, restore the "
+        f"backup into another folder and copy `{place.name}` from there.",
+    )

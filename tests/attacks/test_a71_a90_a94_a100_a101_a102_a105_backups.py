@@ -195,7 +195,16 @@ def test_a102_a_backup_that_was_rolled_back_is_shown_by_the_head_kept_elsewhere(
     ledger.issue(1)
     head = ledger.entries[-1].hash
     assert_refused(restore(old, place, "--expect-head", head), 10, "JOURNAL_FORK")
-    assert restore(backup_of(ledger.entries), place, "--expect-head", ledger.entries[1].hash).exit_code == 0
+    good = restore(backup_of(ledger.entries), place, "--expect-head", ledger.entries[1].hash)
+    assert (good.exit_code, _warned(good)) == (0, ["JOURNAL_COPIED"])
+
+
+def test_a102_without_anything_kept_elsewhere_an_old_backup_looks_good_and_that_is_said(place: Path) -> None:
+    assert _warned(restore(backup_of(small_ledger().entries), place)) == ["JOURNAL_COPIED", "BACKUP_NOT_COMPARED"]
+
+
+def _warned(result: Result) -> list[str]:
+    return [one["code"] for one in result.json["findings"] if one["severity"] == "warn"]
 
 
 def test_a102_two_copies_of_one_journal_fork_and_a_kept_head_shows_it(tmp_path: Path) -> None:
@@ -203,7 +212,7 @@ def test_a102_two_copies_of_one_journal_fork_and_a_kept_head_shows_it(tmp_path: 
     assert run(create_arguments(vault, tmp_path / "old")).exit_code == 0
     run_json(["--vault", tmp_path / "old", "vault", "backup", tmp_path / "x.backup"])
     warned = run_json(["vault", "restore", tmp_path / "x.backup", tmp_path / "new"])["findings"]
-    assert [one["code"] for one in warned if one["severity"] == "warn"] == ["JOURNAL_COPIED"]
+    assert [one["code"] for one in warned if one["severity"] == "warn"] == ["JOURNAL_COPIED", "BACKUP_NOT_COMPARED"]
     for folder, label in (("old", "one"), ("new", "two")):
         run_json(["--vault", tmp_path / folder, "address", "next", "--label", label])
     kept = run_json(["--vault", tmp_path / "new", "journal", "verify"])["head"]
@@ -299,6 +308,9 @@ def test_a105_the_text_file_alone_is_enough_for_the_addresses(tmp_path: Path) ->
     words = ["--name", "reserve", "--network", "regtest", "--expect-vault-id", vault.vault_id]
     answer = run_json(["vault", "restore", tmp_path / "descriptor.txt", tmp_path / "again", *words])
     assert answer["first_addresses"][0]["address"] == vault.first_address
+    assert "BACKUP_NOT_COMPARED" not in [one["code"] for one in answer["findings"]]
+    unseen = run_json(["vault", "restore", tmp_path / "descriptor.txt", tmp_path / "unseen", *words[:4]])
+    assert "BACKUP_NOT_COMPARED" in [one["code"] for one in unseen["findings"]]
     assert run(["vault", "restore", tmp_path / "descriptor.txt", tmp_path / "other"]).exit_code in (2, 6)
     backup = tmp_path / "x.backup"
     run_json(["--vault", tmp_path / "again", "vault", "backup", backup])

@@ -84,7 +84,12 @@ def test_the_kept_profiles_are_read_strictly(tmp_path: Path) -> None:
         kept.write_bytes(wrong)
         result = run(["--vault", tmp_path / "office", "vault", "backup", tmp_path / "y.backup"])
         assert result.exit_code == 6
+        assert f"`{kept}` is not what a restore wrote" in result.stderr
+        assert "move it away" in result.stderr
     assert not (tmp_path / "y.backup").exists()
+    # The way out that is named is one: only the unknown model's profile is gone then.
+    kept.rename(tmp_path / "moved-away")
+    assert run(["--vault", tmp_path / "office", "vault", "backup", tmp_path / "y.backup"]).exit_code == 0
 
 
 def manifest_line(**changes: JsonValue) -> bytes:
