@@ -3,6 +3,7 @@
 import sys
 
 from custody.codes import Code
+from custody.documents.display import escape
 from custody.documents.secret_gate import scan_text
 from custody.errors import NotYet
 
@@ -15,7 +16,7 @@ def ask(question: str) -> str:
     Raises:
         NotYet: CONFIRMATION_EMPTY. SecretRefused: somebody typed a key or a seed.
     """
-    sys.stderr.write(question)
+    sys.stderr.write("\n".join(escape(line) for line in question.split("\n")))
     sys.stderr.flush()
     line = _read_line()
     scan_text(line, place="the answer")

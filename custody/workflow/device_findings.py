@@ -10,6 +10,7 @@ from custody.codes import Code
 from custody.errors import CheckFailed, Finding, Severity
 from custody.ports import Registration
 from custody.vault.cosigner import Cosigner
+from custody.vault.device_firmware import same_version
 from custody.vault.device_profile import RegistrationMethod
 from custody.workflow.device_facts import Profiles
 
@@ -71,7 +72,7 @@ def is_proven_as(record: SignerRecord, model: str, firmware: str | None) -> bool
     check = record.check
     if check is None or not record.is_proven:
         return False
-    return check.device == model and (firmware is None or check.firmware == firmware)
+    return check.device == model and (firmware is None or same_version(check.firmware, firmware))
 
 
 def kept_registration(record: SignerRecord, model: str, cosigner: str) -> Registration | None:

@@ -30,7 +30,7 @@ from custody_hardware.hwi_answers import key_at, psbt_bytes, strictly
 from custody_hardware.hwi_bus import TimeLimits, require_version_0
 from custody_hardware.hwi_errors import Reported, explain
 from custody_hardware.hwi_requests import address_descriptor
-from custody_hardware.signer_process import MAX_ANSWER, SignerProcess, invalid_answer, signer_environment
+from custody_hardware.signer_process import MAX_ANSWER, SignerProcess, invalid_answer, signer_environment, told
 
 DRIVER = "external"
 _KEY = re.compile(r"\[[^\[\]]*\][1-9A-HJ-NP-Za-km-z]+", re.ASCII)
@@ -179,7 +179,7 @@ def _device(item: JsonValue) -> FoundDevice:
 
 def _shown(item: Mapping[str, JsonValue], key: str) -> str:
     value = item.get(key)
-    return escape(value[:_MAX_LABEL]) if isinstance(value, str) else ""
+    return told(value, _MAX_LABEL) if isinstance(value, str) else ""
 
 
 def _reported(answer: Mapping[str, JsonValue]) -> Reported:

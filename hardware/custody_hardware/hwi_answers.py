@@ -4,7 +4,6 @@ A label, a model and a path are the device's or the driver's word; they are esca
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ from custody.errors import Finding, InvalidInput, JsonValue
 from custody.ports import FoundDevice
 from custody.spend.document import fields_of, hex_of, list_of, malformed, optional_of, text_of
 from custody_hardware.hwi_errors import Reported, explain
-from custody_hardware.signer_process import MAX_ANSWER, invalid_answer
+from custody_hardware.signer_process import MAX_ANSWER, invalid_answer, told
 
 _MAX_LABEL = 80
+_MAX_PATH = 500
 _MAX_DEVICES = 64
 _MODEL = re.compile(r"[a-z0-9_]{0,60}", re.ASCII)
+_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,30}", re.ASCII)
 _ASKS = ("pin", "passphrase")
 _ERROR_KEYS = ("kind", "hwi", "number", "errno", "text")
@@ -125,7 +126,7 @@ def psbt_bytes(text: str) -> bytes:
     """
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # base64's own errors, and letters outside ASCII
         raise malformed("the signed PSBT is not base64") from None
 
 
@@ -143,9 +144,12 @@ def strictly(read: Callable[[], Value]) -> Value:
 
 def _reported(value: JsonValue, driver: str) -> Reported:
     fields = fields_of(value, "error", _ERROR_KEYS)
+    kind = text_of(fields["kind"], "kind")
+    if _CLASS.fullmatch(kind) is None:
+        raise malformed("the kind of an error is no name of a class")
     return Reported(
         driver,
-        text_of(fields["kind"], "kind"),
+        kind,
         _number(fields["hwi"], "hwi"),
         _number(fields["number"], "number"),
         _number(fields["errno"], "errno"),
@@ -158,6 +162,8 @@ def _device(value: JsonValue, what: str, driver: str) -> FoundDevice:
     model, path = text_of(fields["model"], what), text_of(fields["path"], what)
     if _MODEL.fullmatch(model) is None:
         raise malformed(f"{what} has a model of an odd form")
+    if len(path) > _MAX_PATH:
+        raise malformed(f"{what} has a path without end")
     fingerprint = optional_of(hex_of, fields["fingerprint"], what)
     if fingerprint is not None and len(fingerprint) != 4:
         raise malformed(f"{what} has a fingerprint of {len(fingerprint)} bytes")
@@ -169,7 +175,7 @@ def _device(value: JsonValue, what: str, driver: str) -> FoundDevice:
         escape(path[:_MAX_LABEL]) if not path.isprintable() else path,
         model,
         fingerprint,
-        escape(text_of(fields["label"], what)[:_MAX_LABEL]),
+        told(text_of(fields["label"], what), _MAX_LABEL),
         firmware,
         _problem(fields["error"], driver, path),
     )

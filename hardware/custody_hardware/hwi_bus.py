@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from custody.bitcoin.keys import ExtendedKey, KeyPath, format_path
@@ -188,19 +188,26 @@ class HwiBus:
             "chain": str(network),
             "may_ask": self._ask_hidden is not None,
         }
+        typed: list[str] = []
         with SignerProcess(self._command, self._environment, limit_s=limit_s) as worker:
             worker.send(json.dumps(whole).encode("ascii") + b"\n")
             for _ in range(_MAX_ASKS):
                 reply = hwi_answers.read_reply(worker.line(), driver)
                 if reply.error is not None:
-                    raise explain(reply.error).to_error()
+                    raise explain(_without(reply.error, typed)).to_error()
                 if reply.asks is None:
                     return reply.answer
                 if self._ask_hidden is None:
                     raise invalid_answer("it asks for a PIN or passphrase where nobody can type one")
-                worker.send(json.dumps({"hidden": self._ask_hidden(_PROMPTS[reply.asks])}).encode("ascii") + b"\n")
+                typed.append(self._ask_hidden(_PROMPTS[reply.asks]))
+                worker.send(json.dumps({"hidden": typed[-1]}).encode("ascii") + b"\n")
                 worker.restart_clock()
         raise invalid_answer("it asks without end")
+
+
+def _without(error: Reported, typed: Sequence[str]) -> Reported:
+    """Return the error without its words where they repeat a PIN or passphrase (A91)."""
+    return replace(error, text="") if any(one in error.text for one in typed) else error
 
 
 def require_version_0(psbt: bytes) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from custody.codes import Code
-from custody.documents.display import escape
 from custody.errors import CheckFailed, CustodyError, DeviceUnavailable, Finding, JsonValue, NotYet, Severity
+from custody_hardware.signer_process import told
 
 _CONNECTION, _NO_PASSWORD, _BAD_ARGUMENT = -3, -6, -7
 _NOT_IMPLEMENTED, _UNAVAILABLE, _NOT_READY, _CANCELED, _BUSY, _NO_SEED = -8, -9, -12, -14, -15, -18
@@ -20,7 +20,7 @@ _LEDGER_ASKS = "0x6901"
 _EPERM, _EIO, _ENXIO, _EACCES, _EBUSY, _ENODEV = 1, 5, 6, 13, 16, 19
 _JADE_NO, _JADE_LOCKED, _JADE_NETWORK, _JADE_BAD = -32000, -32002, -32003, -32602
 _BITBOX_INVALID_INPUT = 101
-_MAX_SHOWN = 300
+_MAX_WORD = 60
 
 RULES_FILE = "70-custody-signers.rules"
 """The name under which docs/devices/udev.md has the rules written."""
@@ -84,7 +84,7 @@ def explain(reported: Reported) -> Explained:
     else:
         found = _unknown(reported, maker)
     code, message, advice = found
-    return Explained(code, message, advice, escape(reported.text[:_MAX_SHOWN]))
+    return Explained(code, message, advice, told(reported.text))
 
 
 _Found = tuple[Code, str, str]
@@ -133,7 +133,7 @@ def _locked(said: Reported, maker: str) -> _Found | None:
     if said.kind == "NotAsked":
         return (
             Code.DEVICE_LOCKED,
-            f"the {maker} wants its {said.text} from the computer's keyboard",
+            f"the {maker} wants its {told(said.text, _MAX_WORD)} from the computer's keyboard",
             "Run the command at a terminal, where it can be typed unseen.",
         )
     if said.kind == "WrongPin":
@@ -160,7 +160,7 @@ def _app(said: Reported, maker: str) -> _Found | None:
         wanted = "Bitcoin" if "Test" in said.text else "Bitcoin Test"
         return (
             Code.DEVICE_WRONG_APP,
-            f"the {maker} has the app `{escape(said.text)}` open, which is for other networks",
+            f"the {maker} has the app `{told(said.text, _MAX_WORD)}` open, which is for other networks",
             f"Open the app `{wanted}` on it, then try again.",
         )
     closed = said.driver == "ledger" and ("not in either the Bitcoin" in said.text or "0x6e0" in said.text.lower())
@@ -221,7 +221,8 @@ def _gone(said: Reported, maker: str) -> _Found | None:
     if said.kind == "OtherDevice":
         return (
             Code.DEVICE_ABSENT,
-            f"the {maker} there has fingerprint {escape(said.text)} now: another device, or another passphrase",
+            f"the {maker} there has fingerprint {told(said.text, _MAX_WORD)} now: "
+            "another device, or another passphrase",
             "Connect the right one, or enter the passphrase of this vault's key.",
         )
     texts = ("could not find device", "read error", "write error", "timeout reading", "disconnected", "no_device")
@@ -280,6 +281,6 @@ def _unsupported(said: Reported, maker: str) -> _Found | None:
 def _unknown(said: Reported, maker: str) -> _Found:
     return (
         Code.DEVICE_ANSWER_INVALID,
-        f"the {maker} driver failed inside itself ({escape(said.kind)})",
+        f"the {maker} driver failed inside itself ({said.kind})",
         "Unplug the device and try again; if it stays so, use a file or QR codes.",
     )

@@ -17,14 +17,20 @@ from typing import IO, Self, cast
 
 from custody.codes import Code
 from custody.documents.display import escape
+from custody.documents.secret_gate import find_secret
 from custody.errors import DeviceUnavailable
 
 MAX_ANSWER = 32_000_000
 """Bytes; a PSBT of 16 MB in base64 and then some."""
 
+MAX_TOLD = 300
+"""Characters of a driver's own words that are shown."""
+
 _KEPT = ("HOME", "LANG", "PATH", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
 """All of our environment that a signer sees: the BitBox02's pairing keys lie in the user's folder for settings."""
 _CHUNK = 65_536
+_LAST_WAIT_S = 5
+"""For one that can't be killed: with its pipes closed it has nobody to talk to."""
 
 
 def signer_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -67,11 +73,13 @@ class SignerProcess:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it has ended, and left nobody behind
+        # Not there: it has ended, and left nobody behind. Not allowed: it runs as another user (sudo).
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         for pipe in self._pipes:
             pipe.close()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_LAST_WAIT_S)
 
     def send(self, data: bytes) -> None:
         """Write everything, in the time that is left.
@@ -151,10 +159,17 @@ class SignerProcess:
         return invalid_answer(f"the program {how} before it gave one")
 
 
+def told(text: str, most: int = MAX_TOLD) -> str:
+    """Return a driver's or program's own words as they may be shown: cut, escaped, none where they hold a secret."""
+    if find_secret(text[: 4 * MAX_TOLD]) is not None:
+        return "(left out: it holds what looks like a secret)"
+    return escape(text[:most])
+
+
 def invalid_answer(problem: str) -> DeviceUnavailable:
-    """Return the error for an answer that is none."""
+    """Return the error for an answer that is none; `problem` may quote it."""
     return DeviceUnavailable(
         Code.DEVICE_ANSWER_INVALID,
-        f"the signer's answer can't be used: {problem}",
+        f"the signer's answer can't be used: {told(problem)}",
         advice="Unplug the device and try again; if it stays so, use a file or QR codes.",
     )

@@ -35,6 +35,7 @@ from custody.workflow.device_record import alarms_recorded
 from custody.workflow.device_register import register_over, registration_file, registration_name
 from custody_hardware.device_profiles import load_profiles
 from support.fake_bus import FakeBus, found
+from support.published_secrets import PUBLISHED
 from support.vaults import make_vault
 
 PROFILES = load_profiles()
@@ -189,6 +190,21 @@ def test_on_a_test_network_the_script_decides(network: Network, script_type: Scr
         with pytest.raises(CheckFailed) as alarm:
             show_address(bus_of(vault, address=answer), found(None), vault, cosigner, wanted=wanted, registration=None)
         assert code_of(alarm) is Code.DEVICE_ADDRESS_MISMATCH
+
+
+@pytest.mark.parametrize("answer", [*PUBLISHED, "x" * 5_000, "bcrt1qnonsense", "\u202e"])
+def test_an_answer_that_is_no_address_is_neither_shown_nor_journalled(answer: str) -> None:
+    vault = make_vault(2, 3)
+    bus = bus_of(vault, address=answer)
+    (device,) = bus.devices
+    wanted = derive_address(vault, 0, 0)
+    with pytest.raises(CheckFailed) as caught:
+        show_address(bus, device, vault, vault.cosigners[0], wanted=wanted, registration=None)
+    assert (caught.value.code, caught.value.details["got"]) == (
+        Code.DEVICE_ADDRESS_MISMATCH,
+        "something that is no address",
+    )
+    assert answer not in f"{caught.value.message} {caught.value.advice} {caught.value.details}"
 
 
 def test_a_program_that_says_nothing_leaves_the_address_unverified() -> None:

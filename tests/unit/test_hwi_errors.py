@@ -4,6 +4,7 @@ import pytest
 
 from custody.codes import Code
 from custody_hardware.hwi_errors import MAKERS, Reported, explain
+from support.published_secrets import PUBLISHED
 
 KNOWN: list[tuple[Code, int, Reported]] = [
     # HWI's own numbers
@@ -124,6 +125,20 @@ def test_the_drivers_text_stands_beside_ours_escaped_and_cut() -> None:
     shown = str(error.details["driver_said"])
     assert "\x1b" not in shown and "\\u{001B}" in shown and "\u202e" not in shown
     assert len(shown) < 3_000
+
+
+@pytest.mark.parametrize("kind", ["RuntimeError", "NotAsked", "WrongApp", "OtherDevice"])
+def test_a_drivers_text_with_a_secret_is_left_out(kind: str) -> None:
+    secret = next(one for one in PUBLISHED if one.startswith("xprv"))
+    error = explain(Reported("trezor", kind, text=f"can't use {secret}")).to_error()
+    shown = f"{error.message} {error.advice} {error.details}"
+    assert secret not in shown and secret[:12] not in shown
+    assert "left out" in str(error.details["driver_said"])
+
+
+def test_a_text_without_end_is_cut_wherever_it_is_quoted() -> None:
+    for kind in ("NotAsked", "WrongApp", "OtherDevice"):
+        assert len(explain(Reported("ledger", kind, text="Bitcoin x" * 10_000)).message) < 400
 
 
 def test_a_wrong_app_is_named_with_the_right_one() -> None:

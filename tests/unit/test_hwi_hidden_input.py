@@ -4,6 +4,7 @@ Trezor One and KeepKey have no keys of their own: PIN and passphrase are typed h
 both on its own screen, and then nothing is asked.
 """
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from custody.errors import CustodyError, DeviceUnavailable
 from custody.ports import FoundDevice
 from custody.workflow.device_choose import choose_device
 from custody.workflow.device_key import prove_device
+from custody_hardware.hwi_bus import HwiBus
 from support.hwi_bench import Bench
 from support.hwi_doubles.core import Bench as Inside
 from support.review_cases import payment, simulated_vault
@@ -73,6 +75,25 @@ def test_a_wrong_pin_is_refused_and_not_repeated_anywhere(bench: Bench, family: 
     (problem,) = report.problems
     assert problem.code is Code.DEVICE_LOCKED and "refused the PIN" in problem.message
     assert "1111" not in str(report)
+
+
+@pytest.mark.parametrize("asked", ["pin", "passphrase"])
+def test_a91_a_driver_that_repeats_what_was_typed_is_not_quoted(asked: str) -> None:
+    code = (
+        "import json, sys; sys.stdin.readline()\n"
+        f"print(json.dumps({{'ask': {asked!r}}}), flush=True)\n"
+        "typed = json.loads(sys.stdin.readline())['hidden']\n"
+        "error = {'kind': 'ValueError', 'hwi': None, 'number': None, 'errno': None, 'text': f'{typed!r} is wrong'}\n"
+        "print(json.dumps({'error': error}), flush=True)\n"
+    )
+    person = Person(pin=PIN, passphrase=HORSE)
+    bus = HwiBus(command=(sys.executable, "-c", code), ask_hidden=person, drivers=("trezor",))
+    device = FoundDevice("trezor", "usb", "trezor_1", VAULT.cosigners[0].fingerprint, "", None, None)
+    with pytest.raises(DeviceUnavailable) as caught:
+        bus.key(device, VAULT.cosigners[0].key.origin.path, VAULT.network)
+    assert len(person.prompts) == 1
+    assert "failed inside itself (ValueError)" in caught.value.message
+    assert caught.value.details == {}
 
 
 @FAMILIES

@@ -161,6 +161,10 @@ LINES = {
     '"firmware": null, "error": null}]}',
     "a model that acts on a screen": '{"answer": [{"path": "", "model": "\\u001b[2J", "label": "", '
     '"fingerprint": null, "firmware": null, "error": null}]}',
+    "a path without end": '{"answer": [{"path": "' + "x" * 501 + '", "model": "", "label": "", '
+    '"fingerprint": null, "firmware": null, "error": null}]}',
+    "an error of a class that is none": '{"error": {"kind": "a \\u001b[2J b", "hwi": null, "number": null, '
+    '"errno": null, "text": ""}}',
     "an error without its members": '{"error": {"kind": "X"}}',
     "a question that is never asked": '{"ask": "seed"}',
     "a question nobody can answer": '{"ask": "pin"}',
@@ -192,6 +196,10 @@ ANSWERS: dict[str, tuple[str, Callable[[HwiBus], object]]] = {
     ),
     "a PSBT that is no base64": (
         '{"answer": {"psbt": "cHNidP8="}}'.replace("8=", "8 ="),
+        lambda bus: bus.sign(_claimed(), VAULT, payment(VAULT).serialize(), None),
+    ),
+    "a PSBT in letters that base64 has not": (
+        '{"answer": {"psbt": "cHNidP\\u00e9"}}',
         lambda bus: bus.sign(_claimed(), VAULT, payment(VAULT).serialize(), None),
     ),
     "an address that is none": (

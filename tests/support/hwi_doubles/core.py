@@ -146,7 +146,10 @@ class Bench:
         self.save()
 
     def save(self) -> None:
-        self._file.write_text(json.dumps(self._records))
+        # Whole or not at all: a test may read while a worker writes.
+        fresh = self._file.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps(self._records))
+        fresh.replace(self._file)
 
 
 class Wallet:
