@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from custody.bitcoin.keys import format_path
 from custody.bitcoin.network import Network
 from custody.errors import JsonValue
 from custody.spend.expiry import format_time
@@ -96,11 +97,15 @@ def request(
         rule = f"{threshold} of {len(cosigners)}, {terms.script_type}, on {network}"
         yield Styled(f"setup of vault {name}: {rule}", Style.STRONG)
         yield f"encryption {encryption}; key records are accepted until {terms.expires}"
+        yield f"each cosigner's key is usually at m/{format_path(terms.key_path)} on their device"
         for cosigner in cosigners:
             yield f"  {cosigner}"
             yield f"    request  {inside.request(cosigner)}"
             yield f"    token    {inside.token(cosigner)}   by another channel than the request"
-        yield f"NEXT   custody cosigner accept {directory} NAME=FILE   for each key record that comes back"
+        yield "They answer with   custody cosigner record --request FILE --token-file FILE --key KEY -o FILE"
+        needs_name = terms.shared_token or terms.encryption is Encryption.NONE
+        given = "NAME=FILE…" if needs_name else "FILE…"
+        yield f"NEXT   custody cosigner accept {directory} {given}   with the key records that come back"
 
     document = {key: value for key, value in terms.to_document().items() if key != "format"}
     return Answer({**document, "directory": str(directory), "files": files, "used_tokens": str(place)}, lines)

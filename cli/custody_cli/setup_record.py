@@ -10,14 +10,16 @@ from custody import atomic
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.keys import KeyExpression, format_path
 from custody.bitcoin.network import Network
-from custody.errors import JsonValue
+from custody.errors import Finding, JsonValue
 from custody.vault.bsms_token import Encryption, Token
+from custody.vault.checks import inspect_path
+from custody.vault.cosigner import Cosigner
 from custody.workflow.answer_setup import Answer as KeyAnswer
 from custody.workflow.answer_setup import setup_id_of, write_answer
 from custody.workflow.setup_terms import SetupRequest
 from custody.workflow.used_tokens import require_unused
 from custody_cli.options import NETWORK, CustodyCommand, examples
-from custody_cli.output import Answer, Line, Style, Styled
+from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.setup_inputs import (
     SCRIPTS,
     read_key_or_file,
@@ -95,23 +97,28 @@ def record(
     require_unused(place, this.token, answer.setup_id)
     signed = _signature_of(this, answer, signature, simulator)
     if signed is None:
-        return _to_sign(answer, message_file)
+        return _to_sign(this, answer, message_file)
     write_answer(answer, signed, output, used_tokens=place)
     encrypted = this.token.encryption is not Encryption.NONE
+    findings = _findings_of(this, own_key)
     json: dict[str, JsonValue] = {
         "file": str(output),
         "signed": True,
         "encrypted": encrypted,
         "key": answer.key_text,
         "used_tokens": str(place),
+        "findings": findings_json(findings),
     }
-    return Answer(
-        json,
-        lambda: (
-            f"wrote {output}, {'encrypted' if encrypted else 'NOT encrypted'}: send it to the coordinator",
-            f"key {answer.key_text}",
-        ),
-    )
+
+    def lines() -> Iterator[Line]:
+        yield from _asked_lines(this)
+        yield f"wrote {output}, {'encrypted' if encrypted else 'NOT encrypted'}: send it to the coordinator"
+        yield f"key {answer.key_text}"
+        yield from finding_lines(findings)
+        given = "the same --request, --token-file" if this.request is not None else "--name, --network, --token-file"
+        yield f"NEXT   custody vault import FILE DIR   with {given} and --own-key, when the descriptor record comes"
+
+    return Answer(json, lines)
 
 
 def _round_of(request_file: str | None, network: str | None, script: str | None, token_file: str | None) -> _Round:
@@ -152,7 +159,25 @@ def _default_description(request: SetupRequest | None) -> str:
     return "cosigner" if request is None else request.cosigner
 
 
-def _to_sign(answer: KeyAnswer, message_file: str | None) -> Answer:
+def _findings_of(this: _Round, key: KeyExpression) -> tuple[Finding, ...]:
+    holder = Cosigner(_default_description(this.request), key)
+    return inspect_path(holder, this.network, this.script_type)
+
+
+def _asked_lines(this: _Round) -> Iterator[Line]:
+    """Say what the request asks for: its reader agrees to this by answering."""
+    if this.request is None:
+        return
+    terms = this.request.terms
+    rule = f"{terms.threshold} of {len(terms.cosigners)}, {terms.script_type}, on {terms.network}"
+    yield Styled(f"request to {this.request.cosigner}: vault {terms.name}, {rule}", Style.STRONG)
+    yield f"cosigners {', '.join(terms.cosigners)}; encryption {terms.encryption}; open until {terms.expires}"
+    yield "If this is not what was agreed on, stop, and ask the coordinator over another channel."
+    yield ""
+
+
+def _to_sign(this: _Round, answer: KeyAnswer, message_file: str | None) -> Answer:
+    findings = _findings_of(this, answer.key)
     path = f"m/{format_path(answer.key.origin.path)}"
     if message_file is not None:
         atomic.create_file(Path(message_file), answer.message.encode())
@@ -162,9 +187,12 @@ def _to_sign(answer: KeyAnswer, message_file: str | None) -> Answer:
         "path": path,
         "key": answer.key_text,
         "message_file": message_file,
+        "findings": findings_json(findings),
     }
 
     def lines() -> Iterator[Line]:
+        yield from _asked_lines(this)
+        yield from finding_lines(findings)
         yield Styled(f"Sign these four lines on your device, with the key at {path}:", Style.STRONG)
         yield ""
         yield from answer.message.split("\n")

@@ -36,7 +36,7 @@ from custody_cli.setup_inputs import read_token
 from custody_cli.vault_backup import backup, restore
 from custody_cli.vault_create import birth_height_option, create, created_answer, ungoverned_option
 from custody_cli.vault_found import found
-from custody_cli.vault_round_two import RoundTwoOptions, held_against, own_key_lines, round_two_options
+from custody_cli.vault_round_two import RoundTwoOptions, held_against, round_two_lines, round_two_options
 from custody_cli.vault_text import vault_json, vault_lines
 from custody_hardware.device_profiles import load_profiles
 
@@ -116,7 +116,7 @@ def import_(
     return replace(
         answer,
         json={**answer.json, "format": str(imported.kind), "own_key_places": [*places]},
-        text=lambda: (*answer.text(), *own_key_lines(places, imported.vault)),
+        text=lambda: (*answer.text(), *round_two_lines(places, imported.vault, round_two)),
     )
 
 

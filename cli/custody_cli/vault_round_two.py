@@ -1,6 +1,6 @@
 """Round 2 of BIP 129 at the signer's, as part of `vault import`: a descriptor record, and what it must hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -122,7 +122,12 @@ def held_against(imported: Imported, options: RoundTwoOptions, directory: Path) 
     return replace(imported, vault=vault, remarks=(*imported.remarks, *findings)), places
 
 
-def own_key_lines(places: tuple[int, ...], vault: Vault) -> list[Line]:
-    """Say where the own key stands, which people compare where the order of keys matters."""
-    listed = ", ".join(map(str, places))
-    return [f"your key is key {listed} of {len(vault.cosigners)}, compared whole"] if places else []
+def round_two_lines(places: tuple[int, ...], vault: Vault, options: RoundTwoOptions) -> Iterator[Line]:
+    """Say what was held against what, where the own key stands, and what is left to people."""
+    if options.request is not None:
+        yield "threshold, number of keys, script and network are those of your request"
+    if places:
+        place = f"key {', '.join(map(str, places))} of {len(vault.cosigners)}"
+        yield f"your key is {place}, compared whole; nobody compared the others' keys yet"
+    if options.token is not None:
+        yield "NEXT   compare the above with all others, register the vault on your device, then delete the token"

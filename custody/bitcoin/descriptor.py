@@ -26,6 +26,11 @@ class ScriptType(StrEnum):
     WSH_SORTEDMULTI = "wsh-sortedmulti"
     SH_WSH_SORTEDMULTI = "sh-wsh-sortedmulti"
 
+    @property
+    def bip48_step(self) -> int:
+        """The last step of a BIP 48 path, which is hardened, for keys of this script."""
+        return 2 if self is ScriptType.WSH_SORTEDMULTI else 1
+
 
 class Branch(IntEnum):
     """The step after a cosigner's extended key."""

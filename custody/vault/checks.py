@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from custody.bitcoin.descriptor import Branch, ScriptType
 from custody.bitcoin.keys import HARDENED, KeyPath, format_path
+from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import Finding, InvalidInput, Severity, refusals
 from custody.vault.cosigner import Cosigner, key_material
@@ -26,8 +27,6 @@ REPEAT_INDEXES = 21
 """Derived keys are compared at indexes 0 to 20 of every branch."""
 
 _PURPOSES_WITH_COIN_TYPE = frozenset({44, 48, 49, 84, 86})
-_SCRIPT_STEP = {ScriptType.SH_WSH_SORTEDMULTI: 1, ScriptType.WSH_SORTEDMULTI: 2}
-"""Last step of a BIP 48 path."""
 _TEST_COIN_TYPE = 1
 
 
@@ -53,6 +52,23 @@ def require_sound(vault: Vault) -> tuple[Finding, ...]:
             details={"findings": [finding.to_json() for finding in refused]},
         )
     return findings
+
+
+def inspect_path(cosigner: Cosigner, network: Network, script_type: ScriptType) -> tuple[Finding, ...]:
+    """Warn of a key that is not where devices derive it for this script (A18). Source: BIP 48."""
+    path, coin, script = cosigner.key.origin.path, network.coin_type, script_type.bip48_step
+    if _is_bip48(path, coin=coin, script=script):
+        return ()
+    return (
+        _finding(
+            Code.UNUSUAL_PATH,
+            Severity.WARN,
+            cosigner,
+            f"the key of `{cosigner.name}` comes from `{format_path(path) or 'm'}`, "
+            f"expected `48h/{coin}h/ACCOUNTh/{script}h`",
+            "Check that its device can sign for this script at that path.",
+        ),
+    )
 
 
 def inspect_reuse(vault: Vault, others: Iterable[Vault]) -> tuple[Finding, ...]:
@@ -166,18 +182,8 @@ def _coin_types(vault: Vault) -> Iterator[Finding]:
 
 
 def _paths(vault: Vault) -> Iterator[Finding]:
-    coin, script = vault.network.coin_type, _SCRIPT_STEP[vault.descriptor.script_type]
     for cosigner in vault.cosigners:
-        path = cosigner.key.origin.path
-        if not _is_bip48(path, coin=coin, script=script):
-            yield _finding(
-                Code.UNUSUAL_PATH,
-                Severity.WARN,
-                cosigner,
-                f"the key of `{cosigner.name}` comes from `{format_path(path) or 'm'}`, "
-                f"expected `48h/{coin}h/ACCOUNTh/{script}h`",
-                "Check that its device can sign for this script at that path.",
-            )
+        yield from inspect_path(cosigner, vault.network, vault.descriptor.script_type)
 
 
 def _test_keys(vault: Vault) -> Iterator[Finding]:

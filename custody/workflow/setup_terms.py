@@ -35,8 +35,6 @@ _KEYS = (
     *("format", "setup_id", "name", "network", "script", "threshold", "cosigners"),
     *("encryption", "shared_token", "created", "expires"),
 )
-_SCRIPT_STEP = {ScriptType.SH_WSH_SORTEDMULTI: 1, ScriptType.WSH_SORTEDMULTI: 2}
-"""Last step of a BIP 48 path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class SetupTerms:
     @property
     def key_path(self) -> KeyPath:
         """Where each device usually derives its key for this script. Source: BIP 48."""
-        steps = (48, self.network.coin_type, 0, _SCRIPT_STEP[self.script_type])
+        steps = (48, self.network.coin_type, 0, self.script_type.bip48_step)
         return tuple(step + HARDENED for step in steps)
 
     @property

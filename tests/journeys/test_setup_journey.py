@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.keys import KeyExpression
 from custody.bitcoin.network import Network
 from custody.vault.bsms_cipher import is_sealed
@@ -75,10 +76,30 @@ def test_a_signer_whose_device_signs_the_message(tmp_path: Path) -> None:
     shown = run([*asked, "--message-file", tmp_path / "message.txt"])
     assert shown.exit_code == 0
     assert "m/48h/1h/0h/2h" in shown.stdout
+    assert "request to ann: vault reserve, 2 of 3, wsh-sortedmulti, on regtest" in shown.stdout
+    assert "cosigners ann, bo, cy; encryption extended; open until" in shown.stdout
     lines = (tmp_path / "message.txt").read_text().split("\n")
     assert lines[0] == "BSMS 1.0" and len(lines) == 4
     assert all(line in shown.stdout for line in lines)
     assert not setup.key_file("ann").exists()
+
+
+def test_a_key_at_a_path_of_another_script_is_said_before_it_is_signed(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    nested = own_key(1, ScriptType.SH_WSH_SORTEDMULTI)
+    asked = ["cosigner", "record", *setup.given("ann"), "--key", nested, "-o", setup.key_file("ann"), "--json"]
+    assert [(one["code"], one["where"]) for one in run_json(asked)["findings"]] == [("UNUSUAL_PATH", "cosigner:ann")]
+    assert setup.record("ann").json["findings"] == []
+
+
+def test_the_last_screen_of_round_two_says_what_was_compared_and_what_is_left(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    setup.complete()
+    words = ["vault", "import", setup.descriptor_record("bo"), tmp_path / "reserve", *setup.given("bo")]
+    said = run([*words, "--own-key", own_key(2)]).stdout
+    assert "threshold, number of keys, script and network are those of your request" in said
+    assert "your key is key 2 of 3, compared whole; nobody compared the others' keys yet" in said
+    assert "then delete the token" in said
 
 
 def test_a_token_from_stdin_and_a_key_from_a_file(tmp_path: Path) -> None:
