@@ -33,7 +33,7 @@ def office(tmp_path: Path, ssh_keygen: SshKeygen) -> GovernedOffice:
 
 def claim_a_later_time(office: GovernedOffice) -> None:
     """Append an observation that no node made: the same view, two days later."""
-    with editing(Workspace(office.folder), surroundings_of(Session())) as desk:
+    with editing(Workspace(office.folder), surroundings_of(Session(vault_directory=office.folder))) as desk:
         tip = desk.state.tip
         assert tip is not None
         body: dict[str, Any] = {

@@ -46,7 +46,7 @@ def append_signatures(office: GovernedOffice, proposal: Any, *, genuine: bool) -
         for number, psbt_input in enumerate(signed.inputs)
         for one in psbt_input.partial_signatures
     ]
-    with editing(Workspace(office.folder), surroundings_of(Session())) as desk:
+    with editing(Workspace(office.folder), surroundings_of(Session(vault_directory=office.folder))) as desk:
         body: Any = {"proposal_id": proposal["proposal_id"], "source": "insider", "signatures": rows}
         desk.record([("signatures_added", body)])
 
