@@ -277,8 +277,10 @@ def started(office: StandinOffice) -> "subprocess.Popen[bytes]":
     office.bench.fault(1, "signtx:hang")
     asked = len(office.bench.requests)
     words = ["--vault", str(office.folder), "proposal", "sign", "--device", "c1", "--confirm-sats", str(PAID)]
+    # A shell that starts us in the background has children ignore Ctrl-C; a person's terminal does not.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(
-        [sys.executable, "-c", "from custody_cli.app import main; main()", *words],
+        [sys.executable, "-c", f"{listening}from custody_cli.app import main; main()", *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
