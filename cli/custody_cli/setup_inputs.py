@@ -9,7 +9,9 @@ import click
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.keys import KeyExpression
 from custody.bitcoin.network import Network
-from custody.vault.bsms_token import Token
+from custody.codes import Code
+from custody.errors import InvalidInput, UsageError
+from custody.vault.bsms_token import Encryption, Token
 from custody.vault.formats import cosigner_key
 from custody.workflow import setup_terms
 from custody.workflow.setup_terms import SetupRequest, read_request
@@ -39,11 +41,26 @@ def read_token(place: str) -> Token:
     """Return the token of a file, of stdin or of a prompt; no option takes one, so no shell keeps it.
 
     Raises:
-        InvalidInput: BSMS_TOKEN_INVALID, and what files are refused for.
+        InvalidInput: BSMS_TOKEN_INVALID, and what files are refused for. UsageError: a token instead of a file.
     """
     if place == STDIO and sys.stdin is not None and sys.stdin.isatty():
         return Token.from_text(getpass.getpass("token: "))
+    if place != STDIO and _is_token(place) and not Path(place).exists():
+        # INVARIANT: a message about a missing file would repeat the token.
+        raise UsageError(
+            Code.USAGE,
+            "--token-file was given a token itself, which stands in the shell's history now",
+            advice="Put the token into a file, or give `-` and type it; ask the coordinator for a new setup if others "
+            "can read that history.",
+        )
     return Token.from_text(read_input(place, max_bytes=_MAX_TOKEN_BYTES).decode("ascii", errors="replace"))
+
+
+def _is_token(text: str) -> bool:
+    try:
+        return Token.from_text(text).encryption is not Encryption.NONE
+    except InvalidInput:
+        return False
 
 
 def read_request_file(place: str) -> SetupRequest:

@@ -14,7 +14,7 @@ from custody.errors import Finding, JsonValue, Severity, UsageError
 from custody.vault.cosigner import Cosigner
 from custody.vault.formats import cosigner_key
 from custody.vault.vault import Vault
-from custody.workflow.collect_keys import open_setup
+from custody.workflow.collect_keys import complete_setup, open_setup
 from custody.workflow.create_vault import create_vault
 from custody.workflow.describe_cosigner import first_descriptions
 from custody_cli.device_options import devices_of, vault_devices_option
@@ -83,7 +83,8 @@ def create(
     if setup is not None:
         if name or network or threshold is not None or cosigners or cosigner_files or script:
             raise click.UsageError("--setup says name, network, threshold, script and keys: leave those options out")
-        new = replace(open_setup(setup).vault(), birth_height=birth_height or 0)
+        # The records that the others got, or get now, must be of this very vault.
+        new = replace(complete_setup(open_setup(setup)).vault, birth_height=birth_height or 0)
         return created_answer(session, new, directory, (), devices, ungoverned=ungoverned)
     if name is None or network is None or threshold is None:
         missing = [option for option, value in (("--name", name), ("--network", network)) if value is None]

@@ -88,6 +88,11 @@ class Token:
         """Lower-case hex, as it stands in key records and under the MAC."""
         return self.value.hex()
 
+    @property
+    def is_clear_in_decimal(self) -> bool:
+        """Whether its decimal number, read back, is this token: 16 or 32 digits would be taken for hex."""
+        return Token.from_text(str(int.from_bytes(self.value, "big"))) == self
+
     def to_text(self) -> str:
         """Return the two lines of a token file: hex, and the decimal number that devices ask for."""
         return f"{self.hex}\ndecimal {int.from_bytes(self.value, 'big')}\n"

@@ -12,7 +12,7 @@ from custody.codes import Code
 from custody.documents.secret_gate import scan_bytes
 from custody.errors import CheckFailed, Conflict, CustodyError, Finding, InvalidInput, NotYet, UsageError
 from custody.ports import Clock
-from custody.vault import bsms_cipher, bsms_lines
+from custody.vault import bsms_cipher
 from custody.vault.bsms_cipher import seal, unseal
 from custody.vault.bsms_key_record import KeyRecord, read_key_record
 from custody.vault.bsms_token import Encryption, Token
@@ -121,7 +121,7 @@ def complete_setup(setup: OpenSetup) -> Completed:
 
     Raises:
         NotYet: BSMS_INCOMPLETE. InvalidInput: the vault's keys are refused.
-        Conflict: FILE_EXISTS, another record stands there.
+        CheckFailed: VAULT_MISMATCH, a record that stands there is another vault's: terms or keys were changed since.
     """
     vault = setup.vault()
     findings = require_sound(vault)
@@ -130,8 +130,16 @@ def complete_setup(setup: OpenSetup) -> Completed:
     for name in setup.terms.cosigners:
         place = setup.folder.descriptor_record(name, setup.terms.record_suffix)
         content = seal(setup.tokens[name], plaintext)
-        if _read_if_there(place, max_bytes=bsms_lines.MAX_BYTES) != content:
+        found = _read_if_there(place, max_bytes=bsms_cipher.MAX_BYTES)
+        if found is None:
             atomic.create_file(place, content)
+        elif found != content:
+            raise CheckFailed(
+                Code.VAULT_MISMATCH,
+                f"the descriptor record `{place.name}` is not of the vault that the setup's terms and keys make now",
+                advice="Somebody changed the setup's folder after it was complete: find out who, tell every cosigner, "
+                "and begin a new setup.",
+            )
         files[name] = place
     return Completed(vault, findings, files)
 

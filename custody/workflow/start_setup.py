@@ -17,6 +17,9 @@ from custody.workflow.setup_terms import SetupRequest, SetupTerms, setup_text
 from custody.workflow.used_tokens import note_use
 from custody.workspace.fresh_folder import fresh_folder
 
+_ATTEMPTS = 8
+"""Of 1,900 tokens of 64 bits one is unclear in decimal, of those of 128 bits none that anybody will see."""
+
 
 @dataclass(frozen=True, slots=True)
 class SetupFolder:
@@ -71,5 +74,14 @@ def _new_tokens(terms: SetupTerms, nonces: NonceSource) -> dict[str, Token]:
         return dict.fromkeys(terms.cosigners, Token(b"\0"))
     length = terms.encryption.token_length
     if terms.shared_token:
-        return dict.fromkeys(terms.cosigners, Token(bytes.fromhex(nonces.nonce())[:length]))
-    return {cosigner: Token(bytes.fromhex(nonces.nonce())[:length]) for cosigner in terms.cosigners}
+        return dict.fromkeys(terms.cosigners, _new_token(length, nonces))
+    return {cosigner: _new_token(length, nonces) for cosigner in terms.cosigners}
+
+
+def _new_token(length: int, nonces: NonceSource) -> Token:
+    """Return a fresh token that nobody can read as another one when it is told in decimal."""
+    for _attempt in range(_ATTEMPTS):
+        token = Token(bytes.fromhex(nonces.nonce())[:length])
+        if token.is_clear_in_decimal:
+            break
+    return token

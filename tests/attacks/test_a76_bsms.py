@@ -56,6 +56,28 @@ def test_a76_a_token_of_another_setup_in_round_two(tmp_path: Path) -> None:
     assert not (setup.desk("ann") / "reserve").exists()
 
 
+@pytest.mark.parametrize("changed", [("threshold: 2", "threshold: 1"), ("script: wsh", "script: sh-wsh")])
+def test_a76_a14_terms_that_change_after_the_records_were_written(tmp_path: Path, changed: tuple[str, str]) -> None:
+    setup = Setup(tmp_path)
+    setup.complete()
+    terms = setup.directory / "setup.yaml"
+    terms.write_text(terms.read_text().replace(*changed, 1))
+    created = run(["vault", "create", tmp_path / "reserve", "--setup", setup.directory, "--json"])
+    _assert_refused(created, "VAULT_MISMATCH")
+    _assert_refused(setup.accept(), "VAULT_MISMATCH")
+    assert not (tmp_path / "reserve").exists()
+
+
+@pytest.mark.parametrize("form", ["hex", "decimal"])
+def test_a76_a_token_in_place_of_its_file_is_not_repeated(tmp_path: Path, form: str) -> None:
+    setup = Setup(tmp_path)
+    token = setup.token("ann").hex
+    given = token if form == "hex" else str(int(token, 16))
+    words = ["cosigner", "record", "--network", "regtest", "--token-file", given, "--simulator", 1]
+    result = run([*words, "-o", tmp_path / "key.dat", "--json"])
+    assert (result.exit_code, given in result.stderr + result.stdout) == (2, False)
+
+
 @pytest.mark.parametrize("encryption", ["standard", "extended"])
 def test_a76_no_encryption_where_encryption_was_required(tmp_path: Path, encryption: str) -> None:
     setup = Setup(tmp_path, encryption=encryption)

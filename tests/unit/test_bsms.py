@@ -264,6 +264,17 @@ def _fields(terms: SetupTerms) -> dict[str, object]:
     return {name: getattr(terms, name) for name in terms.__slots__}
 
 
+def test_no_token_is_handed_out_whose_decimal_form_reads_as_another(tmp_path: Path) -> None:
+    unclear = 1_234_567_890_123_456
+    assert not Token(unclear.to_bytes(8)).is_clear_in_decimal
+    assert STANDARD.is_clear_in_decimal and EXTENDED.is_clear_in_decimal
+    assert not Token((2**63).to_bytes(16)).is_clear_in_decimal
+    terms = SetupTerms(**{**_fields(TERMS), "encryption": Encryption.STANDARD})  # type: ignore[arg-type]
+    nonces = Nonces(f"{unclear:016x}" + "00" * 8, "22" * 16, "33" * 16, "44" * 16)
+    start_setup(tmp_path / "setup", terms, nonces=nonces, used_tokens=tmp_path / "used.yaml")
+    assert [token.hex for token in open_setup(tmp_path / "setup").tokens.values()] == ["22" * 8, "33" * 8]
+
+
 def test_the_list_of_used_tokens_holds_no_token(tmp_path: Path) -> None:
     used = tmp_path / "used.yaml"
     note_use(used, (EXTENDED, Token(b"\0")), "one")
