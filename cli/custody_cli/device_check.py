@@ -1,12 +1,12 @@
 """`custody device check`: prove a cosigner's device before there is money, by cable or by files."""
 
-import re
 from pathlib import Path
 
 import click
 
 from custody import atomic
 from custody.bitcoin.descriptor import Branch
+from custody.spend.card import rehearsal_name
 from custody.vault.cosigner import Cosigner
 from custody.workflow.device_address import ENDING, ShownAddress, derive_address, require_same_ending
 from custody.workflow.device_check import (
@@ -35,8 +35,6 @@ from custody_cli.review_options import MAX_PSBT_FILE
 from custody_cli.session import Session
 from custody_hardware.device_profiles import MODELS
 
-_OTHER = re.compile(r"[^a-z0-9-]+", re.ASCII)
-_LONGEST_NAME = 16
 _NONE = "none"
 
 
@@ -105,7 +103,7 @@ def _by_cable(session: Session, here: AtHand, cosigner: Cosigner, model: str | N
 
 def _write(here: AtHand, cosigner: Cosigner, folder: Path, model: str | None) -> Answer:
     rehearsal = next_rehearsal(here.vault, here.signers, cosigner.name)
-    path = folder / f"rehearsal-{rehearsal.number}-{_OTHER.sub('-', cosigner.name)[:_LONGEST_NAME]}.psbt"
+    path = folder / rehearsal_name(rehearsal.number, here.vault.cosigners.index(cosigner) + 1, cosigner.name)
     atomic.create_file(path, rehearsal.psbt.serialize())
     return written_answer(cosigner, rehearsal, path, model)
 

@@ -87,10 +87,30 @@ def stem_of(proposal_id: str, number: int, cosigner: str) -> str:
     >>> stem_of("7087ca6767777e5e", 2, "central-bank")
     '7087ca67-2-central-bank'
     """
+    words = _words_of(cosigner)
+    return f"{proposal_id[:_PAYMENT]}-{number}-{words}" if words else f"{proposal_id[:_PAYMENT]}-{number}"
+
+
+def rehearsal_name(rehearsal: int, number: int, cosigner: str) -> str:
+    """Return the name of the file that cosigner `number` signs to prove a device.
+
+    >>> rehearsal_name(1, 2, "central-bank")
+    'rehearsal-1-central-bank.psbt'
+    """
+    return psbt_name(f"rehearsal-{rehearsal}-{_words_of(cosigner) or number}")
+
+
+def filled(text: str, **words: str) -> str:
+    """Return `text` with each `{name}` replaced; any other brace stays what it is, whoever wrote the text."""
+    for name, word in words.items():
+        text = text.replace(f"{{{name}}}", word)
+    return text
+
+
+def _words_of(cosigner: str) -> str:
+    """Return the part of a name that tells whose it is; empty where devices would take it for their own answer."""
     words = re.sub(r"[^a-z0-9]+", "-", cosigner.lower())[:_NAME].strip("-")
-    if not words or any(word in words for word in _ANSWER_WORDS):
-        return f"{proposal_id[:_PAYMENT]}-{number}"
-    return f"{proposal_id[:_PAYMENT]}-{number}-{words}"
+    return "" if any(word in words for word in _ANSWER_WORDS) else words
 
 
 def psbt_name(stem: str) -> str:

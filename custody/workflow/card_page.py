@@ -13,7 +13,7 @@ from custody.bitcoin.address import address_of, script_of
 from custody.bitcoin.amount import format_btc
 from custody.bitcoin.network import Network
 from custody.documents.display import escape, group_address
-from custody.spend.card import CardDevice, bundle_name, psbt_name
+from custody.spend.card import CardDevice, bundle_name, filled, psbt_name
 from custody.spend.review_time import LOCKTIME_THRESHOLD
 from custody.vault.vault import Vault
 from custody.workflow.clock import rfc3339
@@ -136,10 +136,10 @@ def _steps(view: ProposalView, reader: CardReader) -> Iterator[str]:
             f"There too:  custody psbt review {bundle_name(reader.stem)} --vault-file vault.yaml --pin trust.yaml  "
             "with your own vault file and pin. Go on only if the verdict is not REFUSED."
         )
-    words += [step.format(file=file, cosigner=reader.cosigner) for step in reader.device.steps]
+    words += [filled(step, file=file, cosigner=reader.cosigner) for step in reader.device.steps]
     words += [
         "Compare on the device: each address to the last character, each amount, the fee, the change.",
-        f"Sign. The device answers with {reader.device.answer.format(stem=reader.stem)}.",
+        f"Sign. The device answers with {filled(reader.device.answer, stem=reader.stem)}.",
         "Bring or send back the whole card or that file. The office runs  custody proposal add FOLDER  and tells "
         "you that your signature counts.",
     ]

@@ -162,7 +162,10 @@ def _card(facts: _Facts) -> CardFiles:
 
 
 def _qr(facts: _Facts) -> QrCodes:
-    return QrCodes(dialects=facts.of("dialects", _words(QrDialect)), ur_type=facts.of("ur_type", _text_or_none))
+    dialects = facts.of("dialects", _words(QrDialect))
+    if not dialects:
+        raise malformed("qr.dialects names none")
+    return QrCodes(dialects=dialects, ur_type=facts.of("ur_type", _text_or_none))
 
 
 def _screen(facts: _Facts) -> Screen:

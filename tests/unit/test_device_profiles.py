@@ -329,6 +329,8 @@ def test_a_changed_file_is_refused(old: str, new: str, code: Code) -> None:
 
 
 def test_a_fact_without_a_source_is_refused() -> None:
+    empty = changed("qr: null", 'qr: {dialects: {is: [], source: "x"}, ur_type: {is: null, source: "x"}}')
+    assert refusal(empty).message == "qr.dialects names none"
     assert refusal(changed("qr: null", 'qr: {dialects: {is: [ur]}, ur_type: {is: null, source: "x"}}')).message == (
         "qr.dialects lacks the key `source`"
     )
