@@ -21,9 +21,10 @@ from custody.workflow.device_check import (
 )
 from custody.workflow.device_choose import cosigner_named
 from custody.workflow.device_facts import require_network
-from custody.workflow.device_findings import is_registered
+from custody.workflow.device_findings import is_registered, require_compared
 from custody.workflow.device_record import alarms_recorded
 from custody.workflow.device_register import keeps_nothing
+from custody.workflow.export_card import CARD_FILE_MODE
 from custody.workflow.psbt_files import read_returned
 from custody_cli.device_access import AtHand, at_hand, signer_bus
 from custody_cli.device_register import MODEL_HELP, CardDevice, card_device
@@ -104,7 +105,7 @@ def _by_cable(session: Session, here: AtHand, cosigner: Cosigner, model: str | N
 def _write(here: AtHand, cosigner: Cosigner, folder: Path, model: str | None) -> Answer:
     rehearsal = next_rehearsal(here.vault, here.signers, cosigner.name)
     path = folder / rehearsal_name(rehearsal.number, here.vault.cosigners.index(cosigner) + 1, cosigner.name)
-    atomic.create_file(path, rehearsal.psbt.serialize())
+    atomic.create_file(path, rehearsal.psbt.serialize(), mode=CARD_FILE_MODE)
     return written_answer(cosigner, rehearsal, path, model)
 
 
@@ -116,6 +117,7 @@ def _by_file(session: Session, here: AtHand, cosigner: Cosigner, card: CardDevic
     wanted = derive_address(here.vault, Branch.RECEIVE, 0)
     with alarms_recorded(here.record):
         compared = _compare_on_screen(cosigner, wanted)
+    require_compared(cosigner, here.signers.of(cosigner.name), compared=compared)
     known = is_registered(here.signers.of(cosigner.name), card.model)
     nothing = keeps_nothing(here.profiles.get(card.model))
     registered = Registered.NOT_NEEDED if nothing else Registered.KEPT if known else Registered.ELSEWHERE

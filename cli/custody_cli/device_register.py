@@ -21,6 +21,7 @@ from custody.workflow.device_register import (
     registration_file,
     registration_name,
 )
+from custody.workflow.export_card import CARD_FILE_MODE
 from custody_cli.device_access import AtHand, at_hand, signer_bus
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Style, Styled
@@ -108,7 +109,7 @@ def _by_cable(session: Session, here: AtHand, cosigner: Cosigner, model: str | N
 
 def _write_file(here: AtHand, cosigner: Cosigner, card: CardDevice, name: str, path: Path) -> Answer:
     text, kind = registration_file(here.vault, card.model, name)
-    atomic.create_file(path, text.encode())
+    atomic.create_file(path, text.encode(), mode=CARD_FILE_MODE)
     said: dict[str, JsonValue] = {
         "cosigner": cosigner.name,
         "device": card.model,

@@ -23,7 +23,13 @@ from custody.workflow.office import Desk, editing, open_office
 from custody.workflow.proposal_access import collected_psbt, find_proposal
 from custody.workflow.proposal_view import view_proposal
 from custody.workflow.recorded_rehearsals import verified_signers
-from custody.workflow.sign_proposal import HandedOver, hand_over, require_ready_to_sign, sign_with_device, take_back
+from custody.workflow.sign_proposal import (
+    HandedOver,
+    hand_over,
+    require_ready_to_sign,
+    sign_with_device,
+    take_back,
+)
 from custody_cli.confirm import confirm_amount
 from custody_cli.device_access import at_hand, signer_bus
 from custody_cli.loading import workspace_of
@@ -85,6 +91,8 @@ def _by_device(
     profiles = here.profiles
     cosigner = cosigner_named(here.vault, device)
     view = view_proposal(office.state, office.vault, require_ready_to_sign(office.state, office.vault, named), limits)
+    if cosigner.name in view.review.signing.signed:
+        session.talk(f"{cosigner.name} signed this already: signing again is no error, and changes nothing")
     bus, record = signer_bus(session), here.signers.of(cosigner.name)
     with alarms_recorded(here.record):
         found, compared = prove_device(bus, here.vault, cosigner)

@@ -23,7 +23,7 @@ def require_acknowledged(
 
     Raises:
         UsageError: ACK_UNKNOWN, an item that nothing warns of.
-        NotYet: ACK_MISSING, with every missing item in the details.
+        NotYet: ACK_MISSING, with every missing item, and what it warns of, in the details.
     """
     warned = [words_of(finding) for finding in findings if finding.severity is Severity.WARN]
     unknown = sorted(set(given) - set(warned))
@@ -36,12 +36,13 @@ def require_acknowledged(
     missing = [item for item in dict.fromkeys(warned) if item not in given and item not in earlier]
     if missing:
         listed: list[JsonValue] = list(missing)
+        warnings: list[JsonValue] = [one.to_json() for one in findings if words_of(one) in missing]
         raise NotYet(
             Code.ACK_MISSING,
             f"{len(missing)} warning(s) are not acknowledged: {', '.join(missing)}",
-            advice="Read each warning with `custody proposal show`, then repeat with "
+            advice="Read each warning (those of the payment with `custody proposal show`), then repeat with "
             + " ".join(f"--ack {item}" for item in missing)
             + ".",
-            details={"missing": listed},
+            details={"missing": listed, "warnings": warnings},
         )
     return tuple(item for item in dict.fromkeys(warned) if item in given and item not in earlier)

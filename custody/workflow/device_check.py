@@ -14,7 +14,7 @@ from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.psbt import PartialSignature, Psbt
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code
-from custody.errors import CheckFailed, DeviceUnavailable, InvalidInput
+from custody.errors import CheckFailed, Conflict, DeviceUnavailable, InvalidInput
 from custody.ports import FoundDevice, Progress, Registration, SignerBus
 from custody.spend.psbt_builder import stripped_txid
 from custody.spend.rehearsal import MAX_NUMBER, Rehearsal
@@ -22,7 +22,7 @@ from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.device_address import ShownAddress, derive_address, show_address
 from custody.workflow.device_facts import Profiles, firmware_of, require_model, require_network
-from custody.workflow.device_findings import kept_registration
+from custody.workflow.device_findings import kept_registration, require_compared
 from custody.workflow.device_key import prove_device
 from custody.workflow.device_record import Recorder, alarms_recorded, checked_events, registered_event
 from custody.workflow.device_register import keeps_nothing, longest_name, register_over, registration_name
@@ -128,6 +128,7 @@ def check_over(
         guide.tell("3 of 4  address: the device shows receive 0")
         guide.compare(wanted)
         shown = show_address(bus, device, vault, cosigner, wanted=wanted, registration=kept)
+        require_compared(cosigner, known, compared=shown.answered is not None)
     rehearsal = next_rehearsal(vault, signers, cosigner.name)
     guide.tell(f"4 of 4  signature: confirm rehearsal {rehearsal.number} on the device; nothing can be spent by it")
     returned = sign_rehearsal(bus, device, vault, rehearsal, kept)
@@ -196,7 +197,7 @@ def rehearsal_of_file(vault: Vault, signers: Signers, cosigner: str, returned: P
     A device that alone makes a quorum may give back the finished transaction.
 
     Raises:
-        CheckFailed: DIFFERENT_TRANSACTION.
+        CheckFailed: DIFFERENT_TRANSACTION. Conflict: NOTHING_TO_DO, the cosigner's signature of it is known.
     """
     unsigned = returned.unsigned_transaction() if isinstance(returned, Psbt) else returned
     txid = stripped_txid(unsigned)
@@ -205,7 +206,8 @@ def rehearsal_of_file(vault: Vault, signers: Signers, cosigner: str, returned: P
     written = {1, expected.number} | told | {number + 1 for number in told if number < MAX_NUMBER}
     for number in sorted(written, reverse=True):
         rehearsal = Rehearsal.of(vault, number)
-        if rehearsal.unsigned_txid == txid and signers.of(cosigner).rehearsal(number) is None:
+        if rehearsal.unsigned_txid == txid:
+            _require_unsigned(signers, cosigner, number, expected.number)
             return rehearsal
     raise CheckFailed(
         Code.DIFFERENT_TRANSACTION,
@@ -213,6 +215,17 @@ def rehearsal_of_file(vault: Vault, signers: Signers, cosigner: str, returned: P
         f"`{expected.unsigned_txid}`",
         advice=f"Write it with `custody device check {cosigner} --to FOLDER`, and sign that one.",
         details={"expected_txid": expected.unsigned_txid, "txid": txid},
+    )
+
+
+def _require_unsigned(signers: Signers, cosigner: str, number: int, following: int) -> None:
+    signed = signers.of(cosigner).rehearsal(number)
+    if signed is None:
+        return
+    raise Conflict(
+        Code.NOTHING_TO_DO,
+        f"rehearsal {number} signed by `{cosigner}` is in the journal already (entry {signed.seq})",
+        advice=f"To check the device again, sign rehearsal {following}: `custody device check {cosigner} --to FOLDER`.",
     )
 
 

@@ -13,6 +13,7 @@ from custody.codes import Code
 from custody.errors import DeviceUnavailable, InvalidInput, UsageError
 from custody.ports import FoundDevice
 from custody.vault.device_profile import (
+    Advisory,
     AdvisorySubject,
     ChangeCheck,
     DeviceProfile,
@@ -116,7 +117,7 @@ def notices(profile: DeviceProfile, firmware: str | None) -> tuple[str, ...]:
     """Return what was published about this firmware, or about what may be its firmware, with what to do."""
     about_running = [one for one in profile.advisories if one.subject is AdvisorySubject.RUNNING]
     return tuple(
-        f"{'' if one.affects(firmware) else 'if its firmware is one of these: '}{one.text}. {one.advice}"
+        f"{'' if one.affects(firmware) else _if_affected(one)}{one.text}. {one.advice}"
         for one in about_running
         if one.affects(firmware) is not False
     )
@@ -142,6 +143,10 @@ def warns_of_change(profile: DeviceProfile | None) -> bool:
     """Whether the holder must compare change by themselves, since the device doesn't verify it (A114)."""
     check = None if profile is None or profile.screen is None else profile.screen.change_check
     return check not in _TRUSTED_CHANGE
+
+
+def _if_affected(advisory: Advisory) -> str:
+    return f"if its firmware is {', or '.join(str(one) for one in advisory.affected)}: "
 
 
 def _known_models(record: SignerRecord) -> tuple[str, ...]:

@@ -104,6 +104,23 @@ def require_trusted(findings: Sequence[Finding]) -> None:
             raise CheckFailed(one.code, one.message, advice=one.advice)
 
 
+def require_compared(cosigner: Cosigner, record: SignerRecord, *, compared: bool) -> None:
+    """Demand that an address was compared where the device showed another one before: else the alarm would end unseen.
+
+    Raises:
+        CheckFailed: DEVICE_ADDRESS_MISMATCH.
+    """
+    alarm = record.open_mismatch
+    if compared or alarm is None or alarm.what != "address":
+        return
+    raise CheckFailed(
+        Code.DEVICE_ADDRESS_MISMATCH,
+        f"the device of `{cosigner.name}` showed another address than the vault's (journal entry {alarm.seq}), "
+        "and none was compared now: that ends no alarm",
+        advice="Let the device show receive address 0 and compare it; if it can't, replace the device.",
+    )
+
+
 def _disagreed(cosigner: Cosigner, mismatch: SignerMismatch) -> Finding:
     return Finding(
         Code.DEVICE_KEY_MISMATCH if mismatch.what == "key" else Code.DEVICE_ADDRESS_MISMATCH,

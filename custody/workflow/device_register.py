@@ -85,7 +85,7 @@ def registration_file(vault: Vault, model: str, name: str) -> tuple[str, VaultFo
         raise InvalidInput(
             Code.UNKNOWN_FORMAT,
             f"no file is known that a device of the model `{model}` imports",
-            advice="Say which device it is with --model, for example --model coldcard-mk4; "
+            advice="Leave --to out and register it by cable, or name the model that it is: "
             f"files are known for {', '.join(_FILES)}.",
         )
     return write_vault(replace(vault, name=name), kind), kind

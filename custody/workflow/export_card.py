@@ -38,7 +38,7 @@ from custody.workflow.proposal_view import ProposalView, view_proposal
 DeviceOf = Callable[[str | None], CardDevice]
 """Takes the id of a device as it was described, None where nobody described one."""
 
-_FILE_MODE = 0o644
+CARD_FILE_MODE = 0o644
 """Whoever holds the card reads it, on whatever machine."""
 
 
@@ -86,7 +86,7 @@ def write_card(folder: Path, planned: CardExport) -> None:
     """
     with opened_folder(folder) as card:
         for one in planned.missing:
-            card.create(one.name, one.content, mode=_FILE_MODE)
+            card.create(one.name, one.content, mode=CARD_FILE_MODE)
 
 
 def _chosen(vault: Vault, view: ProposalView, cosigners: Sequence[str]) -> tuple[str, ...]:

@@ -156,8 +156,9 @@ def test_a_check_by_file_asks_for_what_only_the_screen_shows(tmp_path: Path) -> 
     assert asked.exit_code == 0, asked.stderr
     assert "coldcard-mk4, firmware 5.6.1 passed its check by file" in asked.stdout
     assert len(office.journal) == len(before) + 2
-    again = office.error(check, exit_code=3)
-    assert again["error"] == "DIFFERENT_TRANSACTION"  # the same file proves nothing twice
+    again = office.error(check, exit_code=7)
+    assert again["error"] == "NOTHING_TO_DO"  # the same file proves nothing twice, and is no alarm
+    assert "sign rehearsal 2" in again["advice"]
 
 
 def test_another_address_on_the_screen_is_an_alarm_and_no_check(tmp_path: Path) -> None:
@@ -170,7 +171,22 @@ def test_another_address_on_the_screen_is_an_alarm_and_no_check(tmp_path: Path) 
     assert (wrong.exit_code, "DEVICE_ADDRESS_MISMATCH" in wrong.stderr) == (3, True)
     assert office.kinds == ["vault_adopted", "device_mismatch"]
     assert office.run(check, stdin="\n").exit_code == 5
-    unseen = office.run([*check, "--json"], stdin="none\n")
+    # The alarm was about an address: a check that compares none doesn't end it.
+    unseen = office.error(check, exit_code=3, stdin="none\n")
+    assert (unseen["error"], "ends no alarm" in unseen["message"]) == ("DEVICE_ADDRESS_MISMATCH", True)
+    assert office.kinds == ["vault_adopted", "device_mismatch"]
+    seen = office.run([*check, "--json"], stdin=f"{office.vault.first_address[-6:]}\n")
+    assert (seen.exit_code, seen.json["address_compared"]) == (0, True)
+
+
+def test_a_device_that_can_not_show_addresses_is_checked_without(tmp_path: Path) -> None:
+    office = StandinOffice(tmp_path)
+    office.json(["device", "check", "c2", "--to", tmp_path, "--model", "passport"])
+    written = tmp_path / "rehearsal-1-c2.psbt"
+    assert written.stat().st_mode & 0o777 == 0o644  # whoever holds the card reads it
+    signed = tmp_path / "signed.psbt"
+    signed.write_bytes(office.device(2).sign(written.read_bytes()))
+    unseen = office.run(["device", "check", "c2", "--from", signed, "--model", "passport", "--json"], stdin="none\n")
     assert (unseen.exit_code, unseen.json["address_compared"]) == (0, False)
 
 
@@ -196,12 +212,15 @@ def test_a_device_that_was_never_checked_is_warned_of_before_it_signs(tmp_path: 
     refused = office.error(sign, exit_code=5)
     missing = ["DEVICE_UNREGISTERED@cosigner:c1", "DEVICE_UNPROVEN@cosigner:c1"]
     assert (refused["error"], refused["details"]["missing"]) == ("ACK_MISSING", missing)
+    said = [(f"{one['code']}@{one['where']}", one["severity"]) for one in refused["details"]["warnings"]]
+    assert said == [(item, "warn") for item in missing]  # --json says nothing else, so what is warned of stands there
     assert office.journal == before
     assert [one["command"] for one in office.bench.requests].count("signtx") == 0
     shown = office.run(sign[:-2], stdin="1\n")
     assert "it may refuse, or show change as a payment" in shown.stderr
     acks = [word for item in missing for word in ("--ack", item)]
     assert office.json([*sign, *acks])["signing"]["signed"] == ["c1"]
+    assert "c1 signed this already" in office.run(sign).stderr
 
 
 def test_what_the_holder_will_see_is_said_before_the_amount(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A vault of simulated keys on the embedded chain, driven through the real command line."""
 
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -75,11 +76,11 @@ class Rehearsal:
         """Run a command on this workspace and return its JSON."""
         return run_json(["--vault", self.folder, *arguments], exit_code=exit_code)
 
-    def error(self, arguments: Sequence[str | Path | int], *, exit_code: int) -> Any:
-        """Run a command that must fail with `exit_code`, and return its JSON error."""
-        result = self.run([*arguments, "--json"])
+    def error(self, arguments: Sequence[str | Path | int], *, exit_code: int, stdin: str | None = None) -> Any:
+        """Run a command that must fail with `exit_code`, and return its JSON error, the last thing on stderr."""
+        result = self.run([*arguments, "--json"], stdin)
         assert result.exit_code == exit_code, (result.exit_code, result.stdout[-2000:], result.stderr)
-        return result.error
+        return result.error if stdin is None else json.loads(result.stderr[result.stderr.index("{\n") :])
 
     def draft(self, *arguments: str | int) -> Any:
         """Draft a payment at 5 sat/vB."""

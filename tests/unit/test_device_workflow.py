@@ -22,13 +22,28 @@ from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import CheckFailed, CustodyError, DeviceUnavailable, Finding, InvalidInput, Severity, UsageError
 from custody.ports import BusReport, Registration
+from custody.vault.device_profile import AdvisorySubject
 from custody.vault.formats.detect import VaultFormat
 from custody.vault.formats.registry import ImportTerms, read_vault
 from custody.vault.vault import Vault
 from custody.workflow.device_address import derive_address, require_same_ending, show_address
 from custody.workflow.device_choose import choose_device, cosigner_named
-from custody.workflow.device_facts import OTHER, abilities, model_of, require_model, require_network, warns_of_change
-from custody.workflow.device_findings import device_findings, is_proven_as, kept_registration, require_trusted
+from custody.workflow.device_facts import (
+    OTHER,
+    abilities,
+    model_of,
+    notices,
+    require_model,
+    require_network,
+    warns_of_change,
+)
+from custody.workflow.device_findings import (
+    device_findings,
+    is_proven_as,
+    kept_registration,
+    require_compared,
+    require_trusted,
+)
 from custody.workflow.device_key import agreed_path, prove_device, read_key, read_key_twice
 from custody.workflow.device_list import list_devices, shared_fingerprints
 from custody.workflow.device_record import alarms_recorded
@@ -205,6 +220,26 @@ def test_an_answer_that_is_no_address_is_neither_shown_nor_journalled(answer: st
         "something that is no address",
     )
     assert answer not in f"{caught.value.message} {caught.value.advice} {caught.value.details}"
+
+
+def test_an_alarm_about_an_address_ends_with_an_address_alone() -> None:
+    cosigner = make_vault().cosigners[0]
+    by_what = {what: SignerRecord(mismatches=(SignerMismatch(what, "a", "b", 5),)) for what in ("address", "key")}
+    with pytest.raises(CheckFailed) as alarm:
+        require_compared(cosigner, by_what["address"], compared=False)
+    assert (code_of(alarm), "journal entry 5" in alarm.value.message) == (Code.DEVICE_ADDRESS_MISMATCH, True)
+    require_compared(cosigner, by_what["address"], compared=True)
+    for record in (by_what["key"], SignerRecord()):
+        require_compared(cosigner, record, compared=False)
+
+
+def test_a_notice_says_which_firmware_it_is_about() -> None:
+    for profile in PROFILES.values():
+        about = [one for one in profile.advisories if one.subject is AdvisorySubject.RUNNING]
+        said = notices(profile, None)
+        assert len(said) == len(about)
+        for words, advisory in zip(said, about, strict=True):
+            assert words.startswith("if its firmware is ") and all(str(one) in words for one in advisory.affected)
 
 
 def test_a_program_that_says_nothing_leaves_the_address_unverified() -> None:
