@@ -257,6 +257,11 @@ def _create(
 def _folder_of(path: Path) -> Iterator[tuple[int, str]]:
     """Open the folder of `path`, so that every step below happens in that very folder."""
     name = path.name
+    if name == "-":
+        # Everywhere else it means stdin or stdout: a file of that name would be a surprise, and is never one we made.
+        raise InvalidInput(
+            Code.PATH_UNSAFE, "`-` is stdin or stdout, which can't be used here", advice="Give the path of a file."
+        )
     if name in ("", ".", "..") or "\0" in str(path):
         raise InvalidInput(
             Code.PATH_UNSAFE, f"`{str(path)!r}` can't be the path of a file", advice="Give the path of a file."

@@ -16,7 +16,7 @@ from custody.bitcoin.message_bip322 import has_simple_form, verify_simple
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import CheckFailed, InvalidInput
-from custody.vault.bsms_lines import VERSION, malformed, record_lines
+from custody.vault.bsms_lines import VERSION, has_control, malformed, record_lines
 from custody.vault.bsms_token import Token
 from custody.vault.formats.foreign_keys import quoted_path, unsupported
 
@@ -109,5 +109,5 @@ def record_key_text(key: KeyExpression, network: Network) -> str:
 
 
 def _require_description(description: str) -> None:
-    if len(description) > MAX_DESCRIPTION or "\n" in description:
-        raise malformed(f"the key's description is not one line of at most {MAX_DESCRIPTION} characters")
+    if len(description) > MAX_DESCRIPTION or "\n" in description or has_control(description):
+        raise malformed(f"the key's description is not one plain line of at most {MAX_DESCRIPTION} characters")

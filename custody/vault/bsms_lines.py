@@ -31,11 +31,16 @@ def record_lines(data: bytes, counts: range, what: str) -> list[str]:
     except UnicodeDecodeError as cause:
         raise malformed(f"{what} is not UTF-8") from cause
     lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    if any(_CONTROL.search(line) for line in lines):
+    if any(map(has_control, lines)):
         raise malformed(f"{what} holds a control character, at which some programs end a line")
     if len(lines) not in counts:
         raise malformed(f"{what} has {len(lines)} lines, expected {counts[-1]}")
     return lines
+
+
+def has_control(line: str) -> bool:
+    """Whether a line holds a character at which some program ends it, or that moves a cursor."""
+    return _CONTROL.search(line) is not None
 
 
 def require_version(data: bytes, what: str) -> None:

@@ -30,6 +30,12 @@ def fresh_folder(target: Path, *, unique: str) -> Iterator[Path]:
     """
     place = target.absolute()
     _require_free(place)
+    if not place.parent.is_dir():
+        raise InvalidInput(
+            Code.FILE_NOT_FOUND,
+            f"the folder `{place.parent}`, in which `{place.name}` is to be made, does not exist",
+            advice="Make it first, or name another place.",
+        )
     temporary = place.parent / f"{TEMPORARY_PREFIX}{unique}"
     make_directory(temporary)
     try:

@@ -294,6 +294,14 @@ def test_a94_a_backup_is_read_from_a_plain_file_and_written_to_a_new_one(tmp_pat
     assert not (tmp_path / "nothing").exists()
 
 
+def test_a94_a_dash_is_no_name_of_a_file_that_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(create_arguments(make_vault(), tmp_path / "office")).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    assert_refused(run(["--vault", "office", "vault", "backup", "-", "--json"]), 6, "PATH_UNSAFE")
+    assert_refused(run(["--vault", "office", "vault", "backup", "x", "--paper", "-", "--json"]), 6, "PATH_UNSAFE")
+    assert [path.name for path in tmp_path.iterdir()] == ["office"]
+
+
 def test_a101_a_workspace_that_was_altered_is_not_backed_up(tmp_path: Path) -> None:
     assert run(create_arguments(make_vault(), tmp_path / "office")).exit_code == 0
     (tmp_path / "office" / "vault.yaml").write_text(vault_file.write(make_vault(seed=2)))

@@ -84,6 +84,23 @@ def test_a_signer_whose_device_signs_the_message(tmp_path: Path) -> None:
     assert not setup.key_file("ann").exists()
 
 
+@pytest.mark.parametrize("description", ["\x1b[31mbo", "two\rlines", "x" * 81, "a\u2028b"])
+def test_a_description_that_no_coordinator_takes_makes_no_record_and_uses_no_token(
+    tmp_path: Path, description: str
+) -> None:
+    setup = Setup(tmp_path)
+    refused = setup.record("ann", "--description", description)
+    assert (refused.exit_code, refused.error["error"]) == (6, "MALFORMED_DOCUMENT")
+    assert sorted(path.name for path in setup.desk("ann").iterdir()) == ["request.yaml", "token"]
+
+
+def test_a_setup_in_a_folder_that_is_missing_names_that_folder(tmp_path: Path) -> None:
+    terms = ["--name", "reserve", "--network", "regtest", "--threshold", 1, "--cosigner", "ann", "--json"]
+    refused = run(["cosigner", "request", tmp_path / "missing" / "setup", *terms])
+    assert (refused.exit_code, refused.error["error"]) == (6, "FILE_NOT_FOUND")
+    assert f"`{tmp_path / 'missing'}`" in refused.error["message"]
+
+
 def test_a_key_at_a_path_of_another_script_is_said_before_it_is_signed(tmp_path: Path) -> None:
     setup = Setup(tmp_path)
     nested = own_key(1, ScriptType.SH_WSH_SORTEDMULTI)
