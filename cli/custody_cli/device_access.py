@@ -20,7 +20,8 @@ from custody.workflow.device_facts import Profiles
 from custody.workflow.device_record import Recorder, record_nothing
 from custody.workflow.office import Desk, Event, open_office
 from custody.workflow.recorded_rehearsals import verified_signers
-from custody.workspace.settings import Settings, load_settings
+from custody.workspace.settings import load_settings
+from custody.workspace.signer_settings import SignerSettings
 from custody_cli.device_memory import profiles_of_workspace
 from custody_cli.loading import load_vault_at, workspace_of
 from custody_cli.session import Session
@@ -82,21 +83,29 @@ def signer_bus(session: Session) -> SignerBus:
     from custody_hardware.open_bus import open_bus  # only who asks a device pays for it
 
     has_terminal = sys.stdin is not None and sys.stdin.isatty()
-    return open_bus(_settings(session).signer, ask_hidden=_ask_hidden if has_terminal else None)
+    signer = _signer(session)
+    return open_bus(signer, ask_hidden=_ask_hidden if has_terminal else None)
 
 
-def _settings(session: Session) -> Settings:
-    """Return the workspace's settings; before there is a vault, those of a `custody.yaml` in this folder."""
+def _signer(session: Session) -> SignerSettings | None:
+    """Return what the settings say of signers, and tell which program of theirs is about to be started.
+
+    Before there is a vault they are those of a `custody.yaml` in this folder.
+    """
     try:
         path = workspace_of(session).custody_yaml
     except CustodyError as error:
         if error.code is not Code.VAULT_NOT_FOUND or session.vault_directory is not None:
             raise
         path = Path.cwd() / SETTINGS_FILE
-    settings = load_settings(path)
-    if settings.signer is not None:
-        _require_own(path)
-    return settings
+    signer = load_settings(path).signer
+    if signer is None:
+        return None
+    _require_own(path)
+    words = signer.command or (() if signer.python is None else (str(signer.python),))
+    if words:
+        session.talk(f"`{path}` names the program that is started: {' '.join(words)}")
+    return signer
 
 
 def _require_own(path: Path) -> None:

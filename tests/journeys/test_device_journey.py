@@ -1,6 +1,7 @@
 """Three devices, from their keys to a broadcast payment, through the real command line and a signer's program."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,12 @@ def test_a_program_named_by_a_stranger_is_not_started(tmp_path: Path, monkeypatc
     assert (refused.exit_code, refused.error["error"]) == (6, "PATH_UNSAFE")
     assert bench.requests == []
     (tmp_path / "custody.yaml").chmod(0o664)
-    assert run(["device", "list", "--network", "regtest"]).exit_code == 0
+    listed = run(["device", "list", "--network", "regtest"])
+    assert listed.exit_code == 0
+    # Which program, and who names it, is said before anything else.
+    assert listed.stderr.startswith(
+        f"`{tmp_path / 'custody.yaml'}` names the program that is started: {sys.executable}"
+    )
 
 
 def test_a_signer_with_a_vault_file_alone_sees_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

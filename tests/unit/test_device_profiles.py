@@ -24,7 +24,11 @@ from custody.vault.device_profile import (
     Transport,
     models_for_driver,
 )
+from custody.workspace import signer_settings
+from custody_hardware import hwi_requests
 from custody_hardware.device_profiles import MODELS, load_profiles, profile_from_text, profile_text
+from custody_hardware.hwi_errors import MAKERS
+from custody_hardware.hwi_worker.open_device import DRIVERS
 
 PROFILES = load_profiles()
 REVIEWED = (
@@ -358,3 +362,18 @@ def test_an_unknown_model_is_refused_by_name() -> None:
 def test_a_profile_is_a_value() -> None:
     again: DeviceProfile = profile_from_text(profile_text("jade"))
     assert again == PROFILES["jade"]
+
+
+def test_every_room_knows_the_same_drivers() -> None:
+    assert sorted(MAKERS) == sorted(DRIVERS) == sorted(signer_settings._DRIVERS)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_the_bus_knows_of_a_driver_is_what_the_profiles_say(driver: str) -> None:
+    profiles = [one for one in load_profiles().values() if one.hwi is not None and driver in one.hwi.names]
+    assert profiles
+    for profile in profiles:
+        if profile.refused is None:
+            assert str(profile.registration) == hwi_requests.METHODS.get(driver, "none"), profile.model
+            lengths = {one.name_length for one in profile.limits} - {None}
+            assert lengths == {hwi_requests._NAME_LENGTHS.get(driver)} - {None}, profile.model
