@@ -33,8 +33,8 @@ class ShownSigner:
     """None where the model keeps nothing, or is not known."""
 
     def to_json(self) -> dict[str, JsonValue]:
-        """Return everything that was described, and whether it is registered and proven."""
-        said = self.record.description
+        """Return everything that was described, whether it is registered and proven, and of what an alarm is."""
+        said, alarm = self.record.description, self.record.open_mismatch
         return {
             "device": None if said is None else said.device,
             "firmware": None if said is None else said.firmware,
@@ -44,6 +44,7 @@ class ShownSigner:
             "qr_dialect": None if said is None else said.qr_dialect,
             "registered": self.is_registered,
             "proven": self.record.is_proven,
+            "mismatch": None if alarm is None else alarm.what,
         }
 
     def words(self) -> str:
@@ -57,13 +58,18 @@ class ShownSigner:
         return ", ".join(words)
 
     def standing(self) -> tuple[Line, ...]:
-        """Return what is still to be done before its signature can be relied on; nothing where it is not described."""
-        if self.record.description is None:
-            return ()
+        """Return an open alarm, and of a described device what is to be done before its signature can be relied on."""
         lines: list[Line] = []
+        alarm = self.record.open_mismatch
+        if alarm is not None:
+            told = f"its device gave another {alarm.what} than the vault's (journal entry {alarm.seq})"
+            lines.append(Styled(f"ALARM {self.name}: {told}: find out why, and sign nothing with it", Style.BAD))
+            lines.append(f"    It signs here again once `custody device check {self.name}` has passed.")
+        if self.record.description is None:
+            return tuple(lines)
         if self.is_registered is False:
             lines.append(Styled(f"UNREGISTERED {self.name}: the vault is not registered on its device", Style.CARE))
-        if not self.record.is_proven:
+        if alarm is None and not self.record.is_proven:
             lines.append(
                 Styled(f"UNPROVEN {self.name}: `custody device check` has not passed as it is now", Style.CARE)
             )

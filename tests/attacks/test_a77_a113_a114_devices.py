@@ -161,6 +161,11 @@ def told(office: StandinOffice, kind: str, cosigner: str) -> dict[str, JsonValue
 def test_a113_an_alarm_is_ended_by_a_new_signature_and_by_no_entry(office: StandinOffice) -> None:
     office.bench.place({"number": 9, "model": "trezor_t", "claims": fingerprint_of(1)})
     assert office.error(SIGN, exit_code=3)["error"] == "DEVICE_KEY_MISMATCH"
+    # Whoever looks sees it, though nobody described the device.
+    for look in (["status"], ["cosigner", "list"]):
+        assert "ALARM c1: its device gave another key than the vault's" in office.run(look).stdout
+    told_by = {one["cosigner"]: one["mismatch"] for one in office.json(["status"])["signers"]}
+    assert told_by == {"c1": "key", "c2": None, "c3": None}
     office.bench.connect(1)
     # Somebody tells the old check again, with its good signatures, and one that never was.
     tell(office, (REHEARSED, told(office, REHEARSED, "c1")), (CHECKED, told(office, CHECKED, "c1")))
@@ -174,6 +179,7 @@ def test_a113_an_alarm_is_ended_by_a_new_signature_and_by_no_entry(office: Stand
     assert [one["code"] for one in verified["findings"]] == ["DEVICE_KEY_MISMATCH", "DEVICE_UNPROVEN"]
     assert "no new signature by its key stands behind that" in verified["findings"][1]["message"]
     office.json(["device", "check", "c1"])
+    assert "ALARM" not in office.run(["status"]).stdout
     assert office.json(SIGN)["signing"]["signed"] == ["c1"]
 
 
