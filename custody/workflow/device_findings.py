@@ -110,8 +110,9 @@ def require_compared(cosigner: Cosigner, record: SignerRecord, *, compared: bool
     Raises:
         CheckFailed: DEVICE_ADDRESS_MISMATCH.
     """
-    alarm = record.open_mismatch
-    if compared or alarm is None or alarm.what != "address":
+    since = -1 if record.check is None else record.check.seq
+    alarm = next((one for one in record.mismatches if one.what == "address" and one.seq > since), None)
+    if compared or alarm is None:
         return
     raise CheckFailed(
         Code.DEVICE_ADDRESS_MISMATCH,

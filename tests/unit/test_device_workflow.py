@@ -228,6 +228,9 @@ def test_an_alarm_about_an_address_ends_with_an_address_alone() -> None:
     with pytest.raises(CheckFailed) as alarm:
         require_compared(cosigner, by_what["address"], compared=False)
     assert (code_of(alarm), "journal entry 5" in alarm.value.message) == (Code.DEVICE_ADDRESS_MISMATCH, True)
+    both = (*by_what["address"].mismatches, SignerMismatch("key", "a", "b", 6))
+    with pytest.raises(CheckFailed):  # a later alarm about something else doesn't hide it
+        require_compared(cosigner, SignerRecord(mismatches=both), compared=False)
     require_compared(cosigner, by_what["address"], compared=True)
     for record in (by_what["key"], SignerRecord()):
         require_compared(cosigner, record, compared=False)
