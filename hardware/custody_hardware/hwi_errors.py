@@ -281,6 +281,6 @@ def _unsupported(said: Reported, maker: str) -> _Found | None:
 def _unknown(said: Reported, maker: str) -> _Found:
     return (
         Code.DEVICE_ANSWER_INVALID,
-        f"the {maker} driver failed inside itself ({said.kind})",
+        f"the {maker} driver failed inside itself ({told(said.kind)})",
         "Unplug the device and try again; if it stays so, use a file or QR codes.",
     )

@@ -339,23 +339,27 @@ CUSTODY: list[str | Path] = [sys.executable, "-c", "from custody_cli.app import 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of 3,000 entries: long enough to be killed in the middle of."""
+    """A backup of 1,000 entries: long enough to be killed in the middle of."""
     path = tmp_path_factory.mktemp("kept") / "x.backup"
-    path.write_bytes(backup_of(list(long_journal(3_000))))
+    path.write_bytes(backup_of(list(long_journal(1_000))))
     return path
 
 
-def test_a100_a_killed_restore_leaves_nothing_or_the_whole_workspace(kept: Path, tmp_path: Path) -> None:
+KILLS = pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.slow)])
+
+
+@KILLS
+def test_a100_a_killed_restore_leaves_nothing_or_the_whole_workspace(kept: Path, tmp_path: Path, kills: int) -> None:
     random = seeded(20_261_126)
     within_ms = whole_run_ms([*CUSTODY, "vault", "restore", kept, tmp_path / "whole"])
     killed, whole = 0, 1
-    for turn in range(10):
+    for turn in range(kills):
         target = tmp_path / f"target-{turn}"
         outcome = run_and_kill([*CUSTODY, "vault", "restore", kept, target], random=random, within_ms=within_ms)
         killed += outcome.killed
         if target.exists():
             whole += 1
-            assert run_json(["--vault", target, "journal", "verify"])["entries"] == 3_000
+            assert run_json(["--vault", target, "journal", "verify"])["entries"] == 1_000
         else:
             assert outcome.killed
     left = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".tmp-")}
@@ -363,13 +367,14 @@ def test_a100_a_killed_restore_leaves_nothing_or_the_whole_workspace(kept: Path,
     assert killed > 0
 
 
-def test_a100_a_killed_backup_leaves_no_file_or_the_whole_one(kept: Path, tmp_path: Path) -> None:
+@KILLS
+def test_a100_a_killed_backup_leaves_no_file_or_the_whole_one(kept: Path, tmp_path: Path, kills: int) -> None:
     office = tmp_path / "office"
     run_json(["vault", "restore", kept, office])
     random = seeded(20_261_127)
     within_ms = whole_run_ms([*CUSTODY, "--vault", office, "vault", "backup", tmp_path / "whole.backup"])
     killed = 0
-    for turn in range(10):
+    for turn in range(kills):
         path = tmp_path / f"{turn}.backup"
         command = [*CUSTODY, "--vault", office, "vault", "backup", path]
         killed += run_and_kill(command, random=random, within_ms=within_ms).killed

@@ -299,7 +299,7 @@ def test_an_export_that_was_cut_off_is_completed(office: Rehearsal, tmp_path: Pa
     assert caught.value.code is Code.FILE_EXISTS
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.slow)])
 def test_kill_9_leaves_whole_files_and_the_next_try_completes(office: Rehearsal, tmp_path: Path, kills: int) -> None:
     proposal, whole = draft(office), new_card(tmp_path, "whole")
     export(office, proposal, whole)
