@@ -19,13 +19,10 @@ from custody.vault.vault import Vault
 from custody.workflow.device_choose import choose_device
 from custody.workflow.device_record import mismatch
 
-_SCRIPT_STEP = {ScriptType.SH_WSH_SORTEDMULTI: 1, ScriptType.WSH_SORTEDMULTI: 2}
-"""Last step of a BIP 48 path."""
-
 
 def agreed_path(network: Network, script_type: ScriptType, account: int = 0) -> KeyPath:
     """Return the BIP 48 path of a cosigner's key, `48h/coin'/account'/script'`."""
-    return tuple(step + HARDENED for step in (48, network.coin_type, account, _SCRIPT_STEP[script_type]))
+    return tuple(step + HARDENED for step in (48, network.coin_type, account, script_type.bip48_step))
 
 
 def read_key(bus: SignerBus, device: FoundDevice, path: KeyPath, network: Network) -> KeyExpression:

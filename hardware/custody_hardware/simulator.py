@@ -28,9 +28,6 @@ from custody.vault.vault import Vault
 DEVICE_COUNT = 15
 """Simulators are numbered 1 to 15, as many as a vault can have."""
 
-_SCRIPT_STEP = {ScriptType.SH_WSH_SORTEDMULTI: 1, ScriptType.WSH_SORTEDMULTI: 2}
-"""Last step of a BIP 48 path."""
-
 
 class _PrivateKey(Protocol):
     """The part of embit's private keys that is used."""
@@ -148,7 +145,7 @@ def simulated_key(number: int, network: Network, script_type: ScriptType) -> Key
         Source: BIP 48.
     """
     _refuse_mainnet(network)
-    path: KeyPath = tuple(step + HARDENED for step in (48, network.coin_type, 0, _SCRIPT_STEP[script_type]))
+    path: KeyPath = tuple(step + HARDENED for step in (48, network.coin_type, 0, script_type.bip48_step))
     account = _master(number).derive(list(path)).to_public().serialize()
     key = ExtendedKey(
         depth=account[4],
