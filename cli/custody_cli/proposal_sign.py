@@ -15,7 +15,7 @@ from custody.vault.device_profile import DeviceProfile
 from custody.workflow.acknowledge import require_acknowledged
 from custody.workflow.device_choose import cosigner_named, describe
 from custody.workflow.device_facts import firmware_of, model_of, notices, warns_of_change
-from custody.workflow.device_findings import device_findings, kept_registration, require_trusted
+from custody.workflow.device_findings import kept_registration, require_trusted, signing_findings
 from custody.workflow.device_key import prove_device
 from custody.workflow.device_limits import cable_findings
 from custody.workflow.device_record import alarms_recorded
@@ -101,7 +101,7 @@ def _by_device(
     limited = cable_findings(collected_psbt(view.record), cosigner, profiles.get(model), firmware)
 
     def judged(known: SignerRecord) -> tuple[Finding, ...]:
-        found = device_findings(
+        found = signing_findings(
             cosigner, known, model=model, firmware=firmware, profiles=profiles, key_was_compared=compared
         )
         require_trusted(found)

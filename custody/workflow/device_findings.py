@@ -15,7 +15,7 @@ from custody.vault.device_profile import RegistrationMethod
 from custody.workflow.device_facts import Profiles
 
 
-def device_findings(
+def signing_findings(
     cosigner: Cosigner,
     record: SignerRecord,
     *,

@@ -38,11 +38,11 @@ from custody.workflow.device_facts import (
     warns_of_change,
 )
 from custody.workflow.device_findings import (
-    device_findings,
     is_proven_as,
     kept_registration,
     require_compared,
     require_trusted,
+    signing_findings,
 )
 from custody.workflow.device_key import agreed_path, prove_device, read_key, read_key_twice
 from custody.workflow.device_list import list_devices, shared_fingerprints
@@ -157,7 +157,7 @@ def test_a_program_that_gives_out_no_key_is_said_and_not_believed() -> None:
     bus = bus_of(vault)
     assert prove_device(bus, vault, vault.cosigners[0])[1] is True
     assert prove_device(bus, vault, vault.cosigners[0])[1] is False  # its keys are used up: unsupported
-    (_unregistered, _unproven, note) = device_findings(
+    (_unregistered, _unproven, note) = signing_findings(
         vault.cosigners[0], SignerRecord(), model=OTHER, firmware=None, profiles=PROFILES, key_was_compared=False
     )
     assert (note.code, note.severity) == (Code.DEVICE_KEY_UNCOMPARED, Severity.NOTE)
@@ -367,7 +367,7 @@ def test_after_an_alarm_a_device_signs_nothing_until_it_passes_a_check() -> None
     alarm = SignerMismatch("address", "a", "b", 8)
     for check, refuses in ((None, True), (SignerCheck("trezor-t", "2.8.9", "usb", "00" * 32, 9), False)):
         record = SignerRecord(check=check, mismatches=(alarm,))
-        said = device_findings(
+        said = signing_findings(
             ann, record, model="trezor-t", firmware="2.8.9", profiles=PROFILES, key_was_compared=True
         )
         if not refuses:
@@ -420,7 +420,7 @@ def test_a_device_that_keeps_nothing_is_not_unregistered() -> None:
     codes = {
         model: {
             one.code
-            for one in device_findings(
+            for one in signing_findings(
                 ann, SignerRecord(), model=model, firmware=None, profiles=PROFILES, key_was_compared=True
             )
         }
