@@ -42,6 +42,7 @@ NOUNS = {
     "qr": LazyCommand("custody_cli.qr_commands:qr", "QR codes: show a PSBT or a descriptor, read them."),
     "pin": LazyCommand("custody_cli.pin_commands:pin", "A signer's own pin: whose officers and policy count."),
     "regtest": LazyCommand("custody_cli.regtest_commands:regtest", "The embedded practice chain: mine blocks."),
+    "audit": LazyCommand("custody_cli.audit_commands:audit", "Check it all anew; prove and publish the reserve."),
     "journal": LazyCommand("custody_cli.journal_commands:journal", "The journal: show, verify, export, move."),
 }
 """Every noun by name: where it lives and what the root's help says of it. An absent module's noun is not shown."""

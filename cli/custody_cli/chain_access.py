@@ -25,7 +25,7 @@ def opened_chain(office: Office) -> Iterator[Backend]:
     Raises:
         ChainUnavailable: none is set, or it can't be had.
     """
-    settings = _chosen(office.workspace, office.vault.network)
+    settings = workspace_chain(office.workspace, office.vault.network)
     backend = open_backend(settings, office.vault.network)
     try:
         yield backend
@@ -33,7 +33,12 @@ def opened_chain(office: Office) -> Iterator[Backend]:
         backend.close()
 
 
-def _chosen(workspace: Workspace, network: Network) -> ChainSettings:
+def workspace_chain(workspace: Workspace, network: Network) -> ChainSettings:
+    """Return the view that the workspace's settings name.
+
+    Raises:
+        ChainUnavailable: none is named, and the network is not regtest.
+    """
     chain = load_settings(workspace.custody_yaml).chain
     if chain is None:
         if network is not Network.REGTEST:

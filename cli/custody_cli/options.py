@@ -124,7 +124,7 @@ class NounGroup(click.Group):
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """A noun whose module is imported only when it is used."""
+    """A noun or a verb whose module is imported only when it is used."""
 
     target: str
     """`module:attribute`."""
@@ -144,22 +144,22 @@ class LazyCommand:
 
 
 class LazyGroup(click.Group):
-    """The root: nouns from a fixed table, imported on use, so that help and completion stay quick."""
+    """Commands from a fixed table, imported on use, so that help and completion stay quick."""
 
     lazy: Mapping[str, LazyCommand] = {}
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return the noun, None if there is no such noun."""
+        """Import and return the command, None if there is no such one."""
         return self.lazy[cmd_name].load() if cmd_name in self.list_commands(ctx) else None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (Click's signature)
-        """Return the nouns that this installation has, in the table's order."""
+        """Return the commands that this installation has, in the table's order."""
         return [name for name, command in self.lazy.items() if find_spec(command.module) is not None]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the noun; suggest near ones for a mistyped name."""
+        """Find the command; suggest near ones for a mistyped name."""
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
@@ -167,18 +167,28 @@ class LazyGroup(click.Group):
             raise click.exceptions.NoSuchCommand(error.command_name, possibilities=names, ctx=ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table without importing a noun."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self.lazy[name].short_help) for name in self.list_commands(ctx)])
+        """Write the table without importing any of it."""
+        rows = [(name, self.lazy[name].short_help) for name in self.list_commands(ctx)]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete nouns and root options without importing a noun."""
+        """Complete names and options without importing any of the table."""
         nouns = [
             CompletionItem(name, help=self.lazy[name].short_help)
             for name in self.list_commands(ctx)
             if name.startswith(incomplete)
         ]
         return [*nouns, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+class LazyNoun(LazyGroup):
+    """A noun whose verbs are imported on use: for nouns with many verbs of little in common."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the group's own parameters and the global ones."""
+        return [*super().get_params(ctx), *_BELOW_ROOT]
 
 
 NETWORK = click.Choice([str(network) for network in Network])

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from custody.codes import Code
 from custody.errors import CheckFailed, CustodyError, NotYet
 from custody_cli.app import NOUNS, execute, root
-from custody_cli.options import CustodyCommand, NounGroup
+from custody_cli.options import CustodyCommand, LazyNoun, NounGroup
 from custody_cli.output import Answer, Style, Styled, print_error, print_lines
 from support.cli import run
 from support.vaults import create_arguments, make_vault
@@ -67,7 +67,7 @@ def test_every_command_has_help_with_examples_and_takes_json(name: str, command:
     assert shown.exit_code == 0
     assert "Examples:\n" in shown.stdout
     assert "custody " in shown.stdout.partition("Examples:")[2]
-    assert isinstance(command, CustodyCommand | NounGroup)
+    assert isinstance(command, CustodyCommand | NounGroup | LazyNoun)
     assert "--json" in shown.stdout
 
 

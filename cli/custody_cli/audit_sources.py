@@ -1,0 +1,129 @@
+"""What an auditor brings: a vault (file, descriptor or workspace) and a view of the chain that is their own.
+
+Nothing here needs a workspace. Without an option the workspace's vault and its `custody.yaml` are taken, and
+`describe` says so: a custodian's own node proves nothing to anybody else.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from custody.bitcoin.network import Network
+from custody.chain.open_backend import Backend, BackendKind, ChainSettings, open_backend
+from custody.vault.formats import vault_file
+from custody.vault.formats.registry import ImportTerms, read_vault
+from custody.vault.vault import Vault
+from custody.workspace.settings import read_password
+from custody_cli.chain_access import workspace_chain
+from custody_cli.loading import MAX_WALLET_BYTES, load_vault, workspace_of
+from custody_cli.options import NETWORK, read_input
+from custody_cli.session import Session
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class VaultChoice:
+    """Which vault is audited."""
+
+    vault_file: str | None
+    descriptor: str | None
+    """A file with a descriptor, or with a wallet of another program."""
+    network: str | None
+
+    def load(self, session: Session) -> Vault:
+        """Return the vault; without a choice it is the workspace's, compared with its journal.
+
+        A descriptor without a change branch may be audited, though not adopted.
+        """
+        if self.vault_file is not None and self.descriptor is not None:
+            raise click.UsageError("--vault-file or --descriptor, not both")
+        if self.descriptor is None:
+            if self.network is not None:
+                raise click.UsageError("--network goes with --descriptor; a vault file says its own")
+            return load_vault(session, self.vault_file)
+        content = read_input(self.descriptor, max_bytes=max(MAX_WALLET_BYTES, vault_file.MAX_BYTES))
+        network = None if self.network is None else Network(self.network)
+        return read_vault(content, ImportTerms("audited", network, receive_only=_one_branch(content)))[0]
+
+
+def _one_branch(content: bytes) -> bool:
+    return b"<" not in content and b"/1/*" not in content
+
+
+def vault_options(command: _Command) -> _Command:
+    """Add the options that say which vault; the command takes them as `vault_file`, `descriptor`, `network`."""
+    for option in (
+        click.option("--network", type=NETWORK, help="Of a --descriptor that doesn't say it."),
+        click.option("--descriptor", metavar="FILE", help="A descriptor, or a wallet file of another program."),
+        click.option("--vault-file", "vault_file", metavar="FILE", help="A vault file, without a workspace."),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class ChainChoice:
+    """Which view of the chain is asked."""
+
+    node: str | None
+    cookie: Path | None
+    user: str | None
+    password_file: Path | None
+    snapshot: Path | None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the auditor named one; else the workspace's is asked."""
+        return self.node is not None or self.snapshot is not None
+
+    def describe(self) -> str:
+        """Return in words whose view it is."""
+        if self.snapshot is not None:
+            return f"the snapshot `{self.snapshot}`: the word of whoever wrote it"
+        return f"the node at {self.node}" if self.node is not None else "the node that the workspace names"
+
+    @contextmanager
+    def opened(self, session: Session, network: Network) -> Iterator[Backend]:
+        """Open it for one command.
+
+        Raises:
+            ChainUnavailable: none is named anywhere, or it can't be had.
+        """
+        backend = open_backend(self._settings(session, network), network)
+        try:
+            yield backend
+        finally:
+            backend.close()
+
+    def _settings(self, session: Session, network: Network) -> ChainSettings:
+        if self.node is not None and self.snapshot is not None:
+            raise click.UsageError("--node or --snapshot, not both")
+        if self.node is None and (self.cookie, self.user, self.password_file) != (None, None, None):
+            raise click.UsageError("--cookie, --user and --password-file go with --node")
+        if self.snapshot is not None:
+            return ChainSettings(BackendKind.SNAPSHOT, snapshot_path=self.snapshot)
+        if self.node is None:
+            return workspace_chain(workspace_of(session), network)
+        password = None if self.password_file is None else read_password(self.password_file)
+        return ChainSettings(
+            BackendKind.CORE_RPC, url=self.node, cookie_file=self.cookie, user=self.user, password=password
+        )
+
+
+def chain_options(command: _Command) -> _Command:
+    """Add the options that say which view of the chain: `node`, `cookie`, `user`, `password_file`, `snapshot`."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--snapshot", type=path, metavar="FILE", help="Ask a snapshot file instead of a node."),
+        click.option("--password-file", type=path, metavar="FILE", help="Its password, in a file of your own (0600)."),
+        click.option("--user", metavar="NAME", help="A user of your node, instead of the cookie."),
+        click.option("--cookie", type=path, metavar="FILE", help="Your node's cookie file."),
+        click.option("--node", metavar="URL", help="Your own node, as http://127.0.0.1:8332."),
+    ):
+        command = option(command)
+    return command
