@@ -65,7 +65,7 @@ def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None, k
         inspected = open_journal(workspace).inspect_each()
     except Altered as error:
         inspected = iter((_named("file", error),))
-    check, state = _checked(inspected, expect_head, kept)
+    check, state = check_inspected(inspected, expect_head, kept)
     if state is None:
         return check
     try:
@@ -77,7 +77,36 @@ def verify_workspace_journal(workspace: Workspace, *, expect_head: str | None, k
 
 def verify_export(export: bytes, *, expect_head: str | None, kept: Kept = ()) -> JournalCheck:
     """Check an export alone. Raises as `verify_workspace_journal`."""
-    return _checked(inspect_export_lines(export), expect_head, kept)[0]
+    return check_inspected(inspect_export_lines(export), expect_head, kept)[0]
+
+
+def check_inspected(
+    inspected: Iterator[Entry | Finding], expect_head: str | None, kept: Kept
+) -> tuple[JournalCheck, State | None]:
+    """Check whatever an inspection yields; return what was found, and the state where nothing refuses.
+
+    Raises as `verify_workspace_journal`.
+    """
+    if expect_head is not None:
+        require_hash(expect_head)
+    reading = _Reading(inspected, expect_head)
+    state, objection = _folded(reading.sound_entries())
+    reading.finish()
+    findings = reading.findings
+    if not findings and objection is not None:
+        if isinstance(objection, UpgradeNeeded):
+            raise objection
+        seq = objection.details.get("seq")
+        findings.append(_named("journal" if seq is None else f"entry:{seq}", objection))
+    if expect_head is not None and not reading.has_expected_head:
+        findings.append(fork_finding(expect_head, reading.head, reading.count))
+    gov = GovernanceState() if state is None else state.governance
+    found = governance_findings(reading.hashes, gov)
+    found += [one for where, head in kept for one in compare_checkpoint(reading.hashes, gov, head, where)]
+    findings += refusals(found)
+    warnings = [*reading.warnings, *(one for one in found if one.severity is Severity.WARN)]
+    check = JournalCheck(reading.count, reading.head, (*findings, *warnings))
+    return check, state if check.is_intact else None
 
 
 class _Reading:
@@ -128,32 +157,6 @@ class _Reading:
         self._hashes += bytes.fromhex(found.hash)
         self.has_expected_head = self.has_expected_head or found.hash == self._expect_head
         self.warnings += self._clocks.judge(found)
-
-
-def _checked(
-    inspected: Iterator[Entry | Finding], expect_head: str | None, kept: Kept
-) -> tuple[JournalCheck, State | None]:
-    """Return what was found, and the state where nothing refuses."""
-    if expect_head is not None:
-        require_hash(expect_head)
-    reading = _Reading(inspected, expect_head)
-    state, objection = _folded(reading.sound_entries())
-    reading.finish()
-    findings = reading.findings
-    if not findings and objection is not None:
-        if isinstance(objection, UpgradeNeeded):
-            raise objection
-        seq = objection.details.get("seq")
-        findings.append(_named("journal" if seq is None else f"entry:{seq}", objection))
-    if expect_head is not None and not reading.has_expected_head:
-        findings.append(fork_finding(expect_head, reading.head, reading.count))
-    gov = GovernanceState() if state is None else state.governance
-    found = governance_findings(reading.hashes, gov)
-    found += [one for where, head in kept for one in compare_checkpoint(reading.hashes, gov, head, where)]
-    findings += refusals(found)
-    warnings = [*reading.warnings, *(one for one in found if one.severity is Severity.WARN)]
-    check = JournalCheck(reading.count, reading.head, (*findings, *warnings))
-    return check, state if check.is_intact else None
 
 
 def _folded(entries: Iterable[Entry]) -> tuple[State | None, Altered | UpgradeNeeded | None]:
