@@ -33,7 +33,7 @@ class Tip:
     block_hash: str
     """As displayed (big-endian hex)."""
     median_time_past: int
-    """Unix seconds (BIP 113)."""
+    """Unix seconds (BIP 113); 0 where a snapshot knows an older block's hash and not its times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,16 @@ class ScanResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PastCoins:
+    """All outputs of given scripts that were unspent right after one block of the active chain."""
+
+    block: Tip
+    """That block, which need not be the newest one."""
+    coins: tuple[ChainCoin, ...]
+    """In the order of their heights and outpoints."""
+
+
+@dataclass(frozen=True, slots=True)
 class MempoolVerdict:
     """What the node says to a transaction before it is sent."""
 
@@ -131,12 +141,31 @@ class ChainBackend(Protocol):
         """Return the hash of the block at `height` on the active chain, None above the tip."""
         ...
 
+    def block_at(self, height: int) -> Tip | None:
+        """Return the block at `height` on the active chain, None above the tip."""
+        ...
+
+    def height_of(self, block_hash: str) -> int | None:
+        """Return the height of a block of the active chain, None where it is not on it or unknown."""
+        ...
+
     def watch(self, request: WatchRequest, progress: Progress) -> WatchResult:
         """Watch the scripts (import and rescan where needed; safe to repeat) and return all that is known."""
         ...
 
     def scan(self, request: WatchRequest, progress: Progress) -> ScanResult:
         """Return the scripts' unspent outputs from the UTXO set itself, by a second route."""
+        ...
+
+    def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
+        """Return what the scripts held right after the block at `height`, without any wallet.
+
+        From today's unspent outputs: those created later fall away, those spent since come back.
+
+        Raises:
+            ChainUnavailable: BLOCK_UNKNOWN above the tip or where a snapshot doesn't know the block;
+                PRUNED_BELOW_BIRTH where blocks since are gone; NODE_BUSY where the chain keeps changing.
+        """
         ...
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:

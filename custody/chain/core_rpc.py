@@ -30,6 +30,7 @@ from custody.chain.core_rpc_mempool import (
     minimum_fee_rate,
     send,
 )
+from custody.chain.core_rpc_past import coins_after
 from custody.chain.core_rpc_scan import search_unspent
 from custody.chain.core_rpc_wallet import BIRTH_MARGIN_BLOCKS, WALLET_PREFIX, VaultWallet, wallet_name
 from custody.chain.core_rpc_watch import read_wallet
@@ -39,6 +40,7 @@ from custody.errors import ChainUnavailable
 from custody.ports import (
     ChainCoin,
     MempoolVerdict,
+    PastCoins,
     Progress,
     ScanResult,
     Tip,
@@ -97,6 +99,21 @@ class CoreRpcBackend:
                 return None
             raise
 
+    def block_at(self, height: int) -> Tip | None:
+        """Return the block at `height` on the active chain, None above the tip."""
+        block_hash = self.block_hash_at(height)
+        return None if block_hash is None else self._tip_of(block_hash)
+
+    def height_of(self, block_hash: str) -> int | None:
+        """Return the height of a block of the active chain, None where it is not on it or unknown."""
+        try:
+            height = self._tip_of(block_hash).height
+        except RpcRefused as error:
+            if error.number == _NOT_FOUND:
+                return None
+            raise
+        return height if self.block_hash_at(height) == block_hash else None
+
     def watch(self, request: WatchRequest, progress: Progress) -> WatchResult:
         """Import and rescan where needed, then return all that the node's wallet knows at one tip.
 
@@ -127,6 +144,18 @@ class CoreRpcBackend:
             tip = self.tip()
             if (tip.block_hash, tip.height) == (block_hash, height):
                 return ScanResult(tip, coins)
+        raise _moving()
+
+    def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
+        """Return what the scripts held right after the block at `height`: the UTXO set, with later blocks undone.
+
+        Raises:
+            ChainUnavailable: BLOCK_UNKNOWN above the tip, PRUNED_BELOW_BIRTH, NODE_BUSY.
+        """
+        for _ in range(_TRIES_PER_TIP):
+            found = coins_after(self._rpc, scripts, height, self._lowest_block(), progress)
+            if found is not None:
+                return PastCoins(self._tip_of(found.block_hash), found.coins)
         raise _moving()
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:

@@ -5,6 +5,7 @@ already derived, as `raw(…)`, which is ten times faster than a ranged descript
 runs in a thread of its own while its progress is asked for over a second connection.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from custody.bitcoin.amount import sum_sats
@@ -40,10 +41,7 @@ def search_unspent(
     """
     if not scripts:
         raise invalid_answer(_METHOD, "can't be asked for without scripts")
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        search = executor.submit(_start, node.with_timeout(_TIMEOUT_S), scripts)
-        _follow(node, search, progress)
-        answer = as_object(search.result(), _METHOD)
+    answer = as_object(run_search(node, _METHOD, scripts, (), "searching all unspent outputs", progress), _METHOD)
     if not as_flag(answer.get("success"), _METHOD):
         raise _busy("the node's search of its unspent outputs was stopped")
     height = as_integer(answer.get("height"), _METHOD)
@@ -55,33 +53,46 @@ def search_unspent(
     return as_hash(answer.get("bestblock"), _METHOD), height, coins
 
 
-def _start(node: JsonRpc, scripts: frozenset[bytes]) -> RpcValue:
+def run_search(
+    node: JsonRpc, method: str, scripts: frozenset[bytes], params: Sequence[RpcValue], what: str, progress: Progress
+) -> RpcValue:
+    """Return the answer of `scantxoutset` or `scanblocks`, whose progress is asked for meanwhile.
+
+    Raises:
+        ChainUnavailable: NODE_BUSY while another search runs.
+    """
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        search = executor.submit(_start, node.with_timeout(_TIMEOUT_S), method, scripts, params)
+        _follow(node, method, search, what, progress)
+        return search.result()
+
+
+def _start(node: JsonRpc, method: str, scripts: frozenset[bytes], params: Sequence[RpcValue]) -> RpcValue:
     objects: list[RpcValue] = [add_checksum(f"raw({script.hex()})") for script in sorted(scripts)]
     try:
-        return node.call(_METHOD, ["start", objects])
+        return node.call(method, ["start", objects, *params])
     except RpcTimeout as error:
-        raise _busy("the node is still searching its unspent outputs") from error
+        raise _busy("the node is still searching") from error
     except RpcRefused as error:
         if error.number == _ALREADY_SCANNING and "progress" in error.words.lower():
-            raise _busy("the node is already searching its unspent outputs") from error
+            raise _busy("the node is already searching for somebody") from error
         raise
 
 
-def _follow(node: JsonRpc, search: "Future[RpcValue]", progress: Progress) -> None:
+def _follow(node: JsonRpc, method: str, search: "Future[RpcValue]", what: str, progress: Progress) -> None:
     try:
         while True:
             try:
                 search.exception(timeout=_POLL_S)
                 return
             except TimeoutError:
-                status = node.call(_METHOD, ["status"])
+                status = node.call(method, ["status"])
                 if isinstance(status, dict):
-                    done = as_integer(status.get("progress"), _METHOD, high=100)
-                    progress("searching all unspent outputs", done, 100)
+                    progress(what, as_integer(status.get("progress"), method, high=100), 100)
     except BaseException:
         # Without this, leaving on an error or on Ctrl-C would wait for the whole search.
         if not search.done():
-            node.call(_METHOD, ["abort"])
+            node.call(method, ["abort"])
         raise
 
 

@@ -19,12 +19,14 @@ from custody.chain.embedded_index import ChainIndex
 from custody.chain.embedded_kernel import KernelChain, rejected_block
 from custody.chain.embedded_mempool import Mempool
 from custody.chain.embedded_policy import MINIMUM_RELAY_RATE
+from custody.chain.past import in_order, require_block
 from custody.codes import Code
 from custody.errors import ChainUnavailable, InvalidInput
 from custody.ports import (
     ChainCoin,
     ChainTransaction,
     MempoolVerdict,
+    PastCoins,
     Progress,
     ScanResult,
     Tip,
@@ -85,6 +87,15 @@ class EmbeddedBackend:
         """Return the hash of the block at `height`, None above the tip."""
         return self._chain.hashes[height] if 0 <= height <= self._chain.height else None
 
+    def block_at(self, height: int) -> Tip | None:
+        """Return the block at `height` on the active chain, None above the tip."""
+        block_hash = self.block_hash_at(height)
+        return None if block_hash is None else Tip(height, block_hash, self._chain.median_time_past_at(height))
+
+    def height_of(self, block_hash: str) -> int | None:
+        """Return the height of a block of the active chain, None where it is not on it."""
+        return self._chain.hashes.index(block_hash) if block_hash in self._chain.hashes else None
+
     def watch(self, request: WatchRequest, progress: Progress) -> WatchResult:
         """Return every transaction and coin of the scripts; every block is known, so it is always complete."""
         scripts = {watched.script_pubkey for watched in request.scripts}
@@ -107,6 +118,21 @@ class EmbeddedBackend:
         coins = tuple(coin for coin in self._chain.coins.values() if coin.script_pubkey in scripts)
         progress("reading the unspent outputs", len(self._chain.coins), len(self._chain.coins))
         return ScanResult(self.tip(), coins)
+
+    def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
+        """Return what the scripts held right after the block at `height`.
+
+        Raises:
+            ChainUnavailable: BLOCK_UNKNOWN above the tip.
+        """
+        require_block(height, self._chain.height)
+        held = [coin for coin in self._chain.coins.values() if coin.script_pubkey in scripts]
+        for above, transactions in enumerate(self._chain.blocks[height + 1 :], 1):
+            spent = (self._chain.spent.get(item.outpoint) for one in transactions for item in one.inputs)
+            held += [coin for coin in spent if coin is not None and coin.script_pubkey in scripts]
+            progress("undoing blocks", above, self._chain.height - height)
+        block = Tip(height, self._chain.hashes[height], self._chain.median_time_past_at(height))
+        return PastCoins(block, in_order(coin for coin in held if (coin.height or 0) <= height))
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:
         """Return the coin if it is unspent, None if spent or unknown."""

@@ -13,6 +13,7 @@ from custody.atomic import create_file, read_file
 from custody.bitcoin.amount import FeeRate
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
+from custody.chain.past import in_order, require_block
 from custody.chain.snapshot_file import (
     MAX_SNAPSHOT_BYTES,
     Snapshot,
@@ -26,6 +27,7 @@ from custody.ports import (
     ChainCoin,
     ChainTransaction,
     MempoolVerdict,
+    PastCoins,
     Progress,
     ScanResult,
     Tip,
@@ -131,14 +133,32 @@ class SnapshotBackend:
         Raises:
             ChainUnavailable: the file knows no block at that height.
         """
-        if height > self.snapshot.tip.height:
-            return None
+        return None if height > self.snapshot.tip.height else self._hash_of(height)
+
+    def _hash_of(self, height: int) -> str:
         blocks = {one.height: one.block_hash for one in self.snapshot.transactions if one.height is not None}
         blocks[self.snapshot.tip.height] = self.snapshot.tip.block_hash
         found = blocks.get(height)
         if found is None:
             raise _not_in_file(f"the block at height {height}")
         return found
+
+    def block_at(self, height: int) -> Tip | None:
+        """Return the block at `height`, None above the tip; only the tip's median time is known.
+
+        Raises:
+            ChainUnavailable: the file knows no block at that height.
+        """
+        tip = self.snapshot.tip
+        if height >= tip.height:
+            return tip if height == tip.height else None
+        return Tip(height, self._hash_of(height), 0)
+
+    def height_of(self, block_hash: str) -> int | None:
+        """Return the height of a block that the file names, None for any other."""
+        if block_hash == self.snapshot.tip.block_hash:
+            return self.snapshot.tip.height
+        return next((one.height for one in self.snapshot.transactions if one.block_hash == block_hash), None)
 
     def watch(self, request: WatchRequest, progress: Progress) -> WatchResult:
         """Return what the file holds for the scripts; a window wider than the file's is incomplete."""
@@ -171,6 +191,28 @@ class SnapshotBackend:
         coins = [coin for coin in self._coins_in_blocks() if coin.script_pubkey in scripts]
         progress("reading the snapshot", len(coins), len(coins))
         return ScanResult(self.snapshot.tip, tuple(coins))
+
+    def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
+        """Return what the file's transactions up to the block at `height` leave unspent.
+
+        Raises:
+            ChainUnavailable: BLOCK_UNKNOWN above the tip; SYNC_INCOMPLETE where the file doesn't know the block.
+        """
+        require_block(height, self.snapshot.tip.height)
+        block = self.snapshot.tip if height == self.snapshot.tip.height else Tip(height, self._hash_of(height), 0)
+        held: dict[OutPoint, ChainCoin] = {}
+        until = [one for one in self.snapshot.transactions if one.height is not None and one.height <= height]
+        for one in until:
+            for vout, output in enumerate(one.transaction.outputs):
+                outpoint = OutPoint(one.transaction.txid, vout)
+                if output.script_pubkey in scripts:
+                    held[outpoint] = ChainCoin(
+                        outpoint, output.value, output.script_pubkey, one.height, one.is_coinbase
+                    )
+        for item in (item for one in until for item in one.transaction.inputs):
+            held.pop(item.outpoint, None)
+        progress("reading the snapshot", len(until), len(until))
+        return PastCoins(block, in_order(held.values()))
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:
         """Return the coin if the file lists it as unspent, None if spent or unknown."""
