@@ -111,16 +111,19 @@ def read_start(path: Path, length: int) -> bytes:
 
 
 def read_lines(path: Path, *, max_line_bytes: int) -> Iterator[bytes]:
-    """Yield the lines of a plain file, each with its line feed (the last one as it is); one is in memory at a time.
-
-    Raises:
-        InvalidInput: as `read_file`; FILE_TOO_LARGE where a line has more than `max_line_bytes`.
-    """
+    """Yield the lines of a plain file, each with its line feed (the last as it is); errors as `read_file`, by line."""
     with _opened(path) as file, os.fdopen(os.dup(file), "rb") as stream:
         while line := stream.readline(max_line_bytes + 1):
             if len(line) > max_line_bytes:
                 raise _too_large(f"a line of `{path}`", max_line_bytes)
             yield line
+
+
+def read_blocks(path: Path, *, block_bytes: int) -> Iterator[bytes]:
+    """Yield a plain file of any size in blocks, one in memory at a time; errors as `read_file`."""
+    with _opened(path) as file:
+        while block := os.read(file, block_bytes):
+            yield block
 
 
 def read_private_file(path: Path, *, max_bytes: int) -> bytes:

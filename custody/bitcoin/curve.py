@@ -18,6 +18,9 @@ from custody.errors import InvalidInput
 COMPRESSED_LENGTH = 33
 _COMPRESSED_FLAG = 258
 """SECP256K1_EC_COMPRESSED, a macro that does not reach the binding."""
+_UNCOMPRESSED_LENGTH = 65
+_UNCOMPRESSED_FLAG = 2
+"""SECP256K1_EC_UNCOMPRESSED, likewise."""
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _CONTEXT = lib.secp256k1_context_static
 # The library asks for this before its static context is used; a machine that miscomputes stops here.
@@ -77,6 +80,18 @@ class PublicKey:
 def is_valid_public_key(key: bytes) -> bool:
     """Whether `key` is a compressed point of the curve: 33 bytes, first 02 or 03."""
     return _parse(key) is not None
+
+
+def uncompressed_public_key(key: bytes) -> bytes | None:
+    """Return the 65 bytes, first 04, of a compressed key; None where it is no point of the curve."""
+    point = _parse(key)
+    if point is None:
+        return None
+    output = ffi.new("unsigned char[65]")
+    lib.secp256k1_ec_pubkey_serialize(
+        _CONTEXT, output, ffi.new("size_t *", _UNCOMPRESSED_LENGTH), point, _UNCOMPRESSED_FLAG
+    )
+    return bytes(ffi.buffer(output))
 
 
 def verify_ecdsa(public_key: bytes, digest: bytes, der: bytes) -> bool:
