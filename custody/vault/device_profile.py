@@ -91,6 +91,16 @@ class PsbtContent(StrEnum):
     """The output alone: for devices that choke on previous transactions."""
 
 
+class MessageProof(StrEnum):
+    """What the device does with a PSBT that proves control and can't spend."""
+
+    SHOWS = "shows"
+    """It signs, and shows the message."""
+    BLIND = "blind"
+    """It signs, and shows a transaction: the message must be compared elsewhere."""
+    REFUSES = "refuses"
+
+
 class AdvisorySubject(StrEnum):
     """Which firmware an advisory is about."""
 
@@ -130,6 +140,16 @@ class Needs:
     """Whether it signs without full previous transactions."""
     trims_answer: bool
     """Whether what comes back holds signatures only, so that it must be combined with the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Which proofs of control the device signs."""
+
+    bip322: MessageProof | None
+    bip322_since: FirmwareRange
+    """Firmware for which `bip322` was read."""
+    bip127: MessageProof | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +243,7 @@ class DeviceProfile:
     card: CardFiles | None
     qr: QrCodes | None
     screen: Screen | None
+    proofs: Proofs
     advisories: tuple[Advisory, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where each fact was read, by its place in the file, such as `limits[0].inputs`."""

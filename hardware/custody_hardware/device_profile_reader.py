@@ -19,8 +19,10 @@ from custody.vault.device_profile import (
     DeviceProfile,
     Driver,
     Limits,
+    MessageProof,
     Need,
     Needs,
+    Proofs,
     PsbtContent,
     PsbtEncoding,
     QrCodes,
@@ -51,11 +53,14 @@ _KEYS = (
     "screen",
     "advisories",
 )
+_LATER_KEYS = ("proofs",)
+"""Came after the first files, which backups may hold: without them nothing is known of it."""
 _LIMITS = ("cosigners", "inputs", "outputs", "psbt_bytes", "name_length", "scripts", "networks")
 _NEEDS = ("global_xpubs", "full_previous", "content", "slim_allowed", "trims_answer")
 _CARD = ("encoding", "reads", "writes", "answer_encoding", "overwrites_input")
 _QR = ("dialects", "ur_type")
 _SCREEN = ("lines", "change", "change_check", "fee", "locktime")
+_PROOFS = ("bip322", "bip322_since", "bip127")
 _ADVISORY = ("name", "subject", "severity", "affected", "text", "advice", "source")
 
 
@@ -65,7 +70,7 @@ def read_profile(document: JsonValue) -> DeviceProfile:
     Raises:
         InvalidInput: MALFORMED_DOCUMENT or UNKNOWN_FIELD, with the place.
     """
-    body = fields_of(document, "the profile", _KEYS)
+    body = fields_of(document, "the profile", _KEYS, _LATER_KEYS)
     facts = _Facts(body)
     return DeviceProfile(
         model=check_name(text_of(body["model"], "model")),
@@ -82,6 +87,7 @@ def read_profile(document: JsonValue) -> DeviceProfile:
         card=None if body["card"] is None else _card(facts.part("card", _CARD)),
         qr=None if body["qr"] is None else _qr(facts.part("qr", _QR)),
         screen=None if body["screen"] is None else _screen(facts.part("screen", _SCREEN)),
+        proofs=_proofs(facts.part("proofs", _PROOFS)) if "proofs" in body else Proofs(None, FirmwareRange(), None),
         advisories=list_of(_advisory, body["advisories"], "advisories"),
         sources=facts.sources,
     )
@@ -175,6 +181,19 @@ def _screen(facts: _Facts) -> Screen:
         change_check=facts.of("change_check", _or_none(_word(ChangeCheck))),
         fee=facts.of("fee", _or_none(boolean_of)),
         locktime=facts.of("locktime", _or_none(boolean_of)),
+    )
+
+
+def _proofs(facts: _Facts) -> Proofs:
+    since = facts.of("bip322_since", _text_or_none)
+    try:
+        firmware = FirmwareRange(since, None)
+    except ValueError:
+        raise malformed("proofs.bip322_since is no version that can be ordered") from None
+    return Proofs(
+        bip322=facts.of("bip322", _or_none(_word(MessageProof))),
+        bip322_since=firmware,
+        bip127=facts.of("bip127", _or_none(_word(MessageProof))),
     )
 
 

@@ -59,6 +59,9 @@ def _facts(one: DeviceProfile) -> Iterator[tuple[str, str, str]]:
         yield "knows change", str(one.screen.change_check or "?"), "screen.change_check"
         yield "shows the fee", _word(one.screen.fee), "screen.fee"
         yield "shows the locktime", _word(one.screen.locktime), "screen.locktime"
+    since = "" if one.proofs.bip322_since.first is None else f" ({one.proofs.bip322_since})"
+    yield "signs BIP 322 messages", f"{one.proofs.bip322 or '?'}{since}", "proofs.bip322"
+    yield "signs BIP 127 proofs", str(one.proofs.bip127 or "?"), "proofs.bip127"
     if one.card is not None:
         yield "writes on a card", ", ".join(f"`{name}`" for name in one.card.writes), "card.writes"
     if one.qr is not None:

@@ -18,6 +18,7 @@ from custody.vault.device_firmware import FirmwareRange, version_numbers
 from custody.vault.device_profile import (
     ChangeCheck,
     DeviceProfile,
+    MessageProof,
     Need,
     QrDialect,
     RegistrationMethod,
@@ -304,7 +305,25 @@ def test_both_scripts_are_signed_by_all_that_sign_multisig() -> None:
     assert set(MODELS) - set(able) == {"bitbox01", "other"}
 
 
+def test_which_devices_sign_a_message_and_which_show_it() -> None:
+    said = {model: profile.proofs.bip322 for model, profile in PROFILES.items()}
+    assert [model for model, proof in said.items() if proof is MessageProof.SHOWS] == [
+        "coldcard-mk4",
+        "coldcard-q",
+        "simulator",
+    ]
+    assert said["ledger"] is MessageProof.BLIND
+    assert (said["bitbox02"], said["jade"], said["other"]) == (MessageProof.REFUSES, None, None)
+    assert {PROFILES[model].proofs.bip127 for model in MODELS if "trezor" in model} == {MessageProof.REFUSES}
+
+
 # The reader
+
+
+def test_a_file_from_before_proofs_were_read_says_nothing_of_them() -> None:
+    before, _proofs, rest = profile_text("coldcard-mk4").partition("proofs:\n")
+    older = profile_from_text(before + rest[rest.index("advisories:") :])
+    assert (older.proofs.bip322, older.proofs.bip127) == (None, None)
 
 
 def changed(old: str, new: str, model: str = "coldcard-mk4") -> str:
@@ -326,6 +345,8 @@ def changed(old: str, new: str, model: str = "coldcard-mk4") -> str:
         ('below: "5.6.1"', 'below: "latest"', Code.MALFORMED_DOCUMENT),
         ("model: coldcard-mk4", "model: Coldcard", Code.NAME_INVALID),
         ("slim_allowed: {is: true,", "slim_allowed: {is: maybe,", Code.MALFORMED_DOCUMENT),
+        ("bip322: {is: shows,", "bip322: {is: sometimes,", Code.MALFORMED_DOCUMENT),
+        ('bip322_since: {is: "5.5.1",', 'bip322_since: {is: "soon",', Code.MALFORMED_DOCUMENT),
     ],
 )
 def test_a_changed_file_is_refused(old: str, new: str, code: Code) -> None:
