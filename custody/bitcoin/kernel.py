@@ -5,7 +5,7 @@ Python 3.14; `is_available` says so, and nothing else may fail because of it. It
 the only check: our own verdict on each signature comes first (`signatures.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from custody.bitcoin.transaction import TxOutput
@@ -29,6 +29,21 @@ def verify_scripts(transaction: bytes, spent_outputs: Sequence[TxOutput]) -> Non
         InvalidInput: COMPONENT_MISSING without the library, MALFORMED_TRANSACTION when it can't
             read the transaction or the numbers of inputs differ.
     """
+    for index, satisfied in enumerate(satisfied_inputs(transaction, spent_outputs)):
+        if not satisfied:
+            raise CheckFailed(
+                Code.BAD_FINAL_WITNESS,
+                f"input {index} does not satisfy the script that it spends",
+                advice="Do not broadcast: collect the signatures again.",
+            )
+
+
+def satisfied_inputs(transaction: bytes, spent_outputs: Sequence[TxOutput]) -> Iterator[bool]:
+    """Say of one input after the other whether it satisfies its script under all consensus rules.
+
+    Raises:
+        InvalidInput: as `verify_scripts`, before the first answer.
+    """
     library = _library()
     if library is None:
         raise InvalidInput(
@@ -49,12 +64,7 @@ def verify_scripts(transaction: bytes, spent_outputs: Sequence[TxOutput]) -> Non
     shared = library.script.PrecomputedTransactionData(parsed, kernel_outputs)
     rules = library.ScriptVerificationFlags.ALL
     for index, (script, output) in enumerate(zip(scripts, spent_outputs, strict=True)):
-        if not script.verify(output.value, parsed, shared, index, rules):
-            raise CheckFailed(
-                Code.BAD_FINAL_WITNESS,
-                f"input {index} does not satisfy the script that it spends",
-                advice="Do not broadcast: collect the signatures again.",
-            )
+        yield bool(script.verify(output.value, parsed, shared, index, rules))
 
 
 def _library() -> ModuleType | None:

@@ -44,6 +44,8 @@ class Psbt:
     global_xpubs: tuple[GlobalXpub, ...] = ()
     tx_modifiable: int | None = None
     """Version 2 only: bit flags of BIP 370; anything but None or 0 leaves the transaction open."""
+    signed_message: bytes | None = None
+    """What a BIP 322 signature says, as the file claims; the transaction commits to it or not."""
     unknown: tuple[RawField, ...] = ()
     """Unknown and proprietary global fields, in the file's order."""
     states_version_zero: bool = False
@@ -105,6 +107,7 @@ class Psbt:
             input_count=len(self.inputs),
             output_count=len(self.outputs),
             tx_modifiable=self.tx_modifiable,
+            signed_message=self.signed_message,
             xpubs=self.global_xpubs,
             unknown=self.unknown,
             states_version_zero=self.states_version_zero,
@@ -212,6 +215,7 @@ def _read_rest(reader: PsbtReader, stated: GlobalMap) -> Psbt:
         outputs=outputs,
         global_xpubs=stated.xpubs,
         tx_modifiable=stated.tx_modifiable,
+        signed_message=stated.signed_message,
         unknown=stated.unknown,
         states_version_zero=stated.states_version_zero,
         key_order=stated.key_order,

@@ -59,6 +59,8 @@ def _global(psbt: Psbt, version: int) -> RawMap:
     fields = {bytes((f.GLOBAL_XPUB,)) + xpub.key78: f.origin_to_bytes(xpub.origin) for xpub in psbt.global_xpubs}
     if version == 2 and psbt.fallback_locktime is not None:
         fields[bytes((f.GLOBAL_FALLBACK_LOCKTIME,))] = psbt.fallback_locktime.to_bytes(4, "little")
+    if psbt.signed_message is not None:
+        fields[bytes((f.GLOBAL_SIGNED_MESSAGE,))] = psbt.signed_message
     fields.update((raw.key, raw.value) for raw in psbt.unknown)
     return fields
 

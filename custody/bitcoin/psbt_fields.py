@@ -1,6 +1,6 @@
 """The fields of a PSBT by name and number, and the small values that they hold.
 
-Numbers are those of BIP 174 and BIP 370; what later BIPs reserve and this toolkit does
+Numbers are those of BIP 174, BIP 370, BIP 127 and BIP 322; what later BIPs reserve and this toolkit does
 not build is listed so that it is refused by name instead of being kept as unknown.
 """
 
@@ -19,6 +19,8 @@ GLOBAL_FALLBACK_LOCKTIME = 0x03
 GLOBAL_INPUT_COUNT = 0x04
 GLOBAL_OUTPUT_COUNT = 0x05
 GLOBAL_TX_MODIFIABLE = 0x06
+GLOBAL_SIGNED_MESSAGE = 0x09
+"""The message of a BIP 322 signature."""
 GLOBAL_VERSION = 0xFB
 PROPRIETARY = 0xFC
 
@@ -31,6 +33,8 @@ IN_WITNESS_SCRIPT = 0x05
 IN_BIP32_DERIVATION = 0x06
 IN_FINAL_SCRIPTSIG = 0x07
 IN_FINAL_SCRIPTWITNESS = 0x08
+IN_POR_COMMITMENT = 0x09
+"""The message of a BIP 127 proof of reserves, on its first input."""
 IN_PREVIOUS_TXID = 0x0E
 IN_OUTPUT_INDEX = 0x0F
 IN_SEQUENCE = 0x10
@@ -46,10 +50,8 @@ OUT_SCRIPT = 0x04
 UNSUPPORTED_GLOBAL = {
     0x07: "silent payment share (BIP 375)",
     0x08: "silent payment proof (BIP 375)",
-    0x09: "signed message (BIP 322)",
 }
 UNSUPPORTED_INPUT = {
-    0x09: "proof of reserves commitment (BIP 127)",
     0x0A: "RIPEMD160 preimage",
     0x0B: "SHA256 preimage",
     0x0C: "HASH160 preimage",

@@ -1,6 +1,6 @@
 """The global map of a PSBT: its version, the transaction or its outline, the account keys.
 
-Source: BIP 174, BIP 370.
+Source: BIP 174, BIP 370; BIP 322 (signed message).
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from custody.bitcoin.psbt_fields import GlobalXpub, RawField
 from custody.bitcoin.psbt_reader import (
     MAX_INPUTS,
     MAX_OUTPUTS,
+    SIGNED_MESSAGE,
     MapGrammar,
     RawMap,
     SortedFields,
@@ -32,11 +33,12 @@ _PLAIN_V2 = {
     f.GLOBAL_OUTPUT_COUNT: "output count",
     f.GLOBAL_TX_MODIFIABLE: "modifiable flags",
 }
-_VERSION = {f.GLOBAL_VERSION: "version"}
+_COMMON = {f.GLOBAL_VERSION: "version", f.GLOBAL_SIGNED_MESSAGE: SIGNED_MESSAGE}
+"""What both versions may hold."""
 _KEYED = {f.GLOBAL_XPUB: "account key"}
 _GRAMMAR = {
-    0: MapGrammar(_VERSION | _PLAIN_V0, _KEYED, _PLAIN_V2, f.UNSUPPORTED_GLOBAL),
-    2: MapGrammar(_VERSION | _PLAIN_V2, _KEYED, _PLAIN_V0, f.UNSUPPORTED_GLOBAL),
+    0: MapGrammar(_COMMON | _PLAIN_V0, _KEYED, _PLAIN_V2, f.UNSUPPORTED_GLOBAL),
+    2: MapGrammar(_COMMON | _PLAIN_V2, _KEYED, _PLAIN_V0, f.UNSUPPORTED_GLOBAL),
 }
 _VERSION_KEY = bytes((f.GLOBAL_VERSION,))
 _XPUB_KEY = bytes((f.GLOBAL_XPUB,))
@@ -57,6 +59,7 @@ class GlobalMap:
     input_count: int
     output_count: int
     tx_modifiable: int | None
+    signed_message: bytes | None
     xpubs: tuple[GlobalXpub, ...]
     unknown: tuple[RawField, ...]
     states_version_zero: bool
@@ -92,6 +95,7 @@ def read_global(fields: RawMap, limit: PartLimit) -> GlobalMap:
         input_count=counts[0],
         output_count=counts[1],
         tx_modifiable=_exactly(found, f.GLOBAL_TX_MODIFIABLE, 1)[0] if has_flags else None,
+        signed_message=found.plain.get(f.GLOBAL_SIGNED_MESSAGE),
         xpubs=tuple(_xpub(key, value) for _, key, value in found.keyed),
         unknown=tuple(found.unknown),
         states_version_zero=version == 0 and _VERSION_KEY in fields,
@@ -115,6 +119,8 @@ def global_fields(stated: GlobalMap) -> RawMap:
         if stated.tx_modifiable is not None:
             fields[bytes((f.GLOBAL_TX_MODIFIABLE,))] = bytes((stated.tx_modifiable,))
         fields[_VERSION_KEY] = stated.version.to_bytes(4, "little")
+    if stated.signed_message is not None:
+        fields[bytes((f.GLOBAL_SIGNED_MESSAGE,))] = stated.signed_message
     for xpub in stated.xpubs:
         fields[_XPUB_KEY + xpub.key78] = f.origin_to_bytes(xpub.origin)
     fields.update((raw.key, raw.value) for raw in stated.unknown)

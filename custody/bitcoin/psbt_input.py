@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from custody.bitcoin import psbt_fields as f
 from custody.bitcoin.psbt_fields import KeyDerivation, PartialSignature, RawField
-from custody.bitcoin.psbt_reader import MapGrammar, RawMap, ascending_or_order, malformed, sort_fields
+from custody.bitcoin.psbt_reader import POR_COMMITMENT, MapGrammar, RawMap, ascending_or_order, malformed, sort_fields
 from custody.bitcoin.transaction import (
     FINAL_SEQUENCE,
     ByteReader,
@@ -29,6 +29,7 @@ _PLAIN = {
     f.IN_WITNESS_SCRIPT: "witness script",
     f.IN_FINAL_SCRIPTSIG: "final scriptSig",
     f.IN_FINAL_SCRIPTWITNESS: "final witness",
+    f.IN_POR_COMMITMENT: POR_COMMITMENT,
 }
 _PLAIN_V2 = {
     f.IN_PREVIOUS_TXID: "previous txid",
@@ -67,6 +68,8 @@ class PsbtInput:
     """Version 2 only (BIP 370)."""
     required_height_locktime: int | None = None
     """Version 2 only (BIP 370)."""
+    por_commitment: bytes | None = None
+    """The message of a BIP 127 proof, which the outpoint commits to or not."""
     unknown: tuple[RawField, ...] = ()
     """Proprietary fields included, in the file's order."""
     key_order: tuple[bytes, ...] | None = None
@@ -118,6 +121,7 @@ def read_input(fields: RawMap, unsigned: TxInput | None, where: str, limit: Part
         final_script_witness=None if witness is None else _witness(witness, limit),
         required_time_locktime=_time_locktime(plain, where),
         required_height_locktime=_height_locktime(plain, where),
+        por_commitment=plain.get(f.IN_POR_COMMITMENT),
         unknown=tuple(found.unknown),
         key_order=ascending_or_order(fields),
     )
@@ -134,6 +138,7 @@ def input_fields(psbt_input: PsbtInput, version: int) -> RawMap:
         f.IN_WITNESS_SCRIPT: psbt_input.witness_script,
         f.IN_FINAL_SCRIPTSIG: psbt_input.final_script_sig,
         f.IN_FINAL_SCRIPTWITNESS: None if witness is None else serialize_witness(witness),
+        f.IN_POR_COMMITMENT: psbt_input.por_commitment,
     }
     if version == 2:
         outpoint = psbt_input.outpoint.to_bytes()

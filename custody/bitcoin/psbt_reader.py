@@ -73,6 +73,12 @@ def malformed(message: str) -> InvalidInput:
     )
 
 
+SIGNED_MESSAGE = "signed message"
+POR_COMMITMENT = "proof of reserves commitment"
+FREE_TEXTS = (SIGNED_MESSAGE, POR_COMMITMENT)
+"""Fields that may hold anything: they pass the secret gate, as unknown ones do."""
+
+
 @dataclass(frozen=True, slots=True)
 class MapGrammar:
     """Which key types a map may hold."""
@@ -102,7 +108,7 @@ def sort_fields(fields: RawMap, grammar: MapGrammar, where: str) -> SortedFields
     Raises:
         InvalidInput: MALFORMED_PSBT for key data that is missing, superfluous or of the other
             version, UNSUPPORTED_PSBT_FIELD for a field that a BIP defines and we do not build.
-        SecretRefused: an unknown field holds an extended private key.
+        SecretRefused: an unknown field or a message holds a private key.
     """
     found = SortedFields()
     for key, value in fields.items():
@@ -110,6 +116,8 @@ def sort_fields(fields: RawMap, grammar: MapGrammar, where: str) -> SortedFields
         if key_type in grammar.plain:
             if len(key) != 1:
                 raise malformed(f"{where}: the key of {grammar.plain[key_type]} has {len(key)} bytes, expected 1")
+            if grammar.plain[key_type] in FREE_TEXTS:
+                refuse_private_material(value, where)
             found.plain[key_type] = value
         elif key_type in grammar.keyed:
             if len(key) == 1:

@@ -31,7 +31,7 @@ def refuse_private_material(value: bytes, where: str) -> None:
     Raises:
         SecretRefused: SECRET_MATERIAL.
     """
-    scan_bytes(value, place=f"an unknown field of {where}")
+    scan_bytes(value, place=f"a free field of {where}")
 
 
 def secret_refused(where: str) -> SecretRefused:

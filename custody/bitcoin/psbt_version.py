@@ -51,7 +51,8 @@ def _to_version_2(psbt: Psbt) -> Psbt:
 
 def _ascending_version_0_keys(psbt: Psbt) -> tuple[bytes, ...]:
     xpubs = (_XPUB + xpub.key78 for xpub in psbt.global_xpubs)
-    return tuple(sorted([_UNSIGNED_TX, _VERSION, *xpubs, *(raw.key for raw in psbt.unknown)]))
+    message = () if psbt.signed_message is None else (bytes((f.GLOBAL_SIGNED_MESSAGE,)),)
+    return tuple(sorted([_UNSIGNED_TX, _VERSION, *xpubs, *message, *(raw.key for raw in psbt.unknown)]))
 
 
 def _to_version_0(psbt: Psbt) -> Psbt:

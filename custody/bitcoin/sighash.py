@@ -1,14 +1,14 @@
-"""What a segwit version 0 signature signs, in linear time over all inputs.
+"""What a signature signs: of segwit version 0 in linear time over all inputs, and of what came before it.
 
 Only SIGHASH_ALL is built: every other type leaves something of a payment open, and the
 toolkit refuses it before it would ever need its digest.
-Source: BIP 143.
+Source: BIP 143; Bitcoin Core (legacy).
 """
 
 import hashlib
 
 from custody.bitcoin.hashing import sha256d
-from custody.bitcoin.transaction import Transaction, write_bytes
+from custody.bitcoin.transaction import Transaction, TxInput, write_bytes
 from custody.codes import Code
 from custody.errors import InvalidInput
 
@@ -48,3 +48,17 @@ class SegwitV0Hasher:
         digest.update(outpoint + write_bytes(script_code) + value.to_bytes(8, "little") + sequence)
         digest.update(self._suffix + sighash_type.to_bytes(4, "little"))
         return hashlib.sha256(digest.digest()).digest()
+
+
+def legacy_digest(transaction: Transaction, input_index: int, script_code: bytes) -> bytes:
+    """Return the 32-byte digest that a SIGHASH_ALL signature of an output before segwit signs.
+
+    `script_code` is the script that is satisfied; it must hold no OP_CODESEPARATOR and no signature.
+    Source: Bitcoin Core, `SignatureHash` for `SigVersion::BASE`.
+    """
+    inputs = tuple(
+        TxInput(one.outpoint, script_code if number == input_index else b"", one.sequence)
+        for number, one in enumerate(transaction.inputs)
+    )
+    bare = Transaction(transaction.version, inputs, transaction.outputs, transaction.locktime)
+    return sha256d(bare.serialize_without_witness() + SIGHASH_ALL.to_bytes(4, "little"))

@@ -7,10 +7,10 @@ from threading import Barrier
 
 import pytest
 
+from custody.bitcoin.bip322 import to_sign
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.hashing import hash160
 from custody.bitcoin.message import has_legacy_form, message_digest, verify_message
-from custody.bitcoin.message_bip322 import to_sign
 from custody.bitcoin.network import Network
 from custody.bitcoin.sighash import SegwitV0Hasher
 from custody.codes import Code

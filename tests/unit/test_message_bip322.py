@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from custody.bitcoin.address import script_of
-from custody.bitcoin.message_bip322 import has_simple_form, message_hash, to_sign, to_spend, verify_simple
+from custody.bitcoin.bip322 import message_hash, to_sign, to_spend
+from custody.bitcoin.message_bip322 import has_simple_form, verify_simple
 from custody.bitcoin.network import Network
 from custody.bitcoin.script import witness_program
 from support.vectors import load_vectors
