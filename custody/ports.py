@@ -158,13 +158,19 @@ class ChainBackend(Protocol):
         ...
 
     def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
-        """Return what the scripts held right after the block at `height`, without any wallet.
+        """Return what the scripts held right after the block at `height`; as `coins_at_each`."""
+        ...
+
+    def coins_at_each(
+        self, scripts: frozenset[bytes], heights: Sequence[int], progress: Progress
+    ) -> tuple[PastCoins, ...]:
+        """Return what the scripts held right after each block of one chain, without any wallet.
 
         From today's unspent outputs: those created later fall away, those spent since come back.
 
         Raises:
-            ChainUnavailable: BLOCK_UNKNOWN above the tip or where a snapshot doesn't know the block;
-                PRUNED_BELOW_BIRTH where blocks since are gone; NODE_BUSY where the chain keeps changing.
+            ChainUnavailable: BLOCK_UNKNOWN above the tip; PRUNED_BELOW_BIRTH where blocks since are gone;
+                NODE_BUSY where the chain keeps changing; SYNC_INCOMPLETE where a snapshot doesn't know the block.
         """
         ...
 

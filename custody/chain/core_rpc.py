@@ -5,6 +5,7 @@ outputs. What it answers is checked for type and range, every transaction for it
 its chain is the true one is for the node to judge. Nothing is asked of any other party.
 """
 
+from collections.abc import Sequence
 from types import TracebackType
 
 from custody.bitcoin.amount import FeeRate
@@ -147,15 +148,21 @@ class CoreRpcBackend:
         raise _moving()
 
     def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
-        """Return what the scripts held right after the block at `height`: the UTXO set, with later blocks undone.
+        """Return what the scripts held right after the block at `height`; as `coins_at_each`."""
+        return self.coins_at_each(scripts, (height,), progress)[0]
+
+    def coins_at_each(
+        self, scripts: frozenset[bytes], heights: Sequence[int], progress: Progress
+    ) -> tuple[PastCoins, ...]:
+        """Return what the scripts held right after each block: the UTXO set, with later blocks undone.
 
         Raises:
             ChainUnavailable: BLOCK_UNKNOWN above the tip, PRUNED_BELOW_BIRTH, NODE_BUSY.
         """
         for _ in range(_TRIES_PER_TIP):
-            found = coins_after(self._rpc, scripts, height, self._lowest_block(), progress)
+            found = coins_after(self._rpc, scripts, heights, self._lowest_block(), progress)
             if found is not None:
-                return PastCoins(self._tip_of(found.block_hash), found.coins)
+                return tuple(PastCoins(self._tip_of(block_hash), coins) for block_hash, coins in found)
         raise _moving()
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:

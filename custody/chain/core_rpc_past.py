@@ -27,7 +27,7 @@ from custody.chain.answers import (
 )
 from custody.chain.core_rpc_scan import run_search, search_unspent
 from custody.chain.json_rpc import JsonRpc, RpcRefused, RpcValue, invalid_answer
-from custody.chain.past import in_order, require_block
+from custody.chain.past import held_after, require_blocks
 from custody.codes import Code
 from custody.errors import ChainUnavailable, InvalidInput
 from custody.ports import ChainCoin, Progress
@@ -39,26 +39,18 @@ _HEADERS_PER_STEP = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class PastAnswer:
-    """Coins right after a block."""
-
-    block_hash: str
-    coins: tuple[ChainCoin, ...]
-    """In the order of their heights and outpoints."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Link:
     """One block of the chain that was followed."""
 
+    height: int
     block_hash: str
     merkle_root: bytes
 
 
 def coins_after(
-    node: JsonRpc, scripts: frozenset[bytes], height: int, lowest: int, progress: Progress
-) -> PastAnswer | None:
-    """Return the scripts' unspent outputs right after the block at `height`, None if the chain changed meanwhile.
+    node: JsonRpc, scripts: frozenset[bytes], heights: Sequence[int], lowest: int, progress: Progress
+) -> list[tuple[str, tuple[ChainCoin, ...]]] | None:
+    """Return for each height its block's hash and the scripts' coins right after it; None if the chain changed.
 
     `lowest` is the first block that the node still has.
 
@@ -66,29 +58,24 @@ def coins_after(
         ChainUnavailable: BLOCK_UNKNOWN above the tip, PRUNED_BELOW_BIRTH where a later block is gone, and
             NODE_ANSWER_INVALID for a block that is not what its header commits to.
     """
-    tip_height = as_integer(node.call("getblockcount"), "getblockcount")
-    require_block(height, tip_height)
-    if height + 1 < lowest:
-        raise _pruned(height, lowest)
+    first = min(heights)
+    require_blocks(heights, as_integer(node.call("getblockcount"), "getblockcount"))
+    if first + 1 < lowest:
+        raise _pruned(first, lowest)
     tip_hash, tip_height, now = search_unspent(node, scripts, progress)
-    require_block(height, tip_height)
-    chain = _links(node, height, tip_height, progress)
+    require_blocks(heights, tip_height)
+    chain = _links(node, first, tip_height, progress)
     if chain is None or chain[-1].block_hash != tip_hash:
         return None
-    later = chain[1:]
-    held = {coin.outpoint: coin for coin in now if _existed(coin, height)}
-    worth_reading = _worth_reading(node, scripts, now, later, height, progress)
+    spent: list[tuple[int, ChainCoin]] = []
+    worth_reading = _worth_reading(node, scripts, now, chain[1:], progress)
     for number, link in enumerate(worth_reading):
         progress("undoing blocks", number, len(worth_reading))
-        held.update((coin.outpoint, coin) for coin in _spent_in(node, link, scripts) if _existed(coin, height))
+        spent += [(link.height, coin) for coin in _spent_in(node, link, scripts)]
     progress("undoing blocks", len(worth_reading), len(worth_reading))
     if as_hash(node.call("getblockhash", [tip_height]), "getblockhash") != tip_hash:
         return None
-    return PastAnswer(chain[0].block_hash, in_order(held.values()))
-
-
-def _existed(coin: ChainCoin, height: int) -> bool:
-    return coin.height is not None and coin.height <= height
+    return [(chain[height - first].block_hash, held_after(height, now, spent)) for height in heights]
 
 
 def _links(node: JsonRpc, first: int, last: int, progress: Progress) -> list[_Link] | None:
@@ -98,13 +85,13 @@ def _links(node: JsonRpc, first: int, last: int, progress: Progress) -> list[_Li
         asked = range(start, min(start + _HEADERS_PER_STEP, last + 1))
         hashes = [_value(one) for one in node.batch("getblockhash", ([height] for height in asked))]
         raws = node.batch("getblockheader", ([block_hash, False] for block_hash in hashes))
-        for block_hash, raw in zip(hashes, raws, strict=True):
+        for height, block_hash, raw in zip(asked, hashes, raws, strict=True):
             header = _header(_value(raw))
             if header.block_hash != block_hash:
                 raise invalid_answer("getblockheader", "is about another block")
             if chain and header.previous[::-1].hex() != chain[-1].block_hash:
                 return None
-            chain.append(_Link(header.block_hash, header.merkle_root))
+            chain.append(_Link(height, header.block_hash, header.merkle_root))
         progress("following the chain of blocks", asked.stop - first, last + 1 - first)
     return chain
 
@@ -127,23 +114,24 @@ def _worth_reading(
     scripts: frozenset[bytes],
     now: Sequence[ChainCoin],
     later: Sequence[_Link],
-    height: int,
     progress: Progress,
 ) -> Sequence[_Link]:
     """Return the blocks that can touch the scripts, by the node's compact filters; all without an index to trust."""
     if not later:
         return later
-    params: list[RpcValue] = [height + 1, height + len(later), "basic"]
+    ends: list[RpcValue] = [later[0].height, later[-1].height]
     method = "scanblocks"
     try:
-        answer = as_object(run_search(node, method, scripts, params, "asking the filters of blocks", progress), method)
+        answer = as_object(
+            run_search(node, method, scripts, [*ends, "basic"], "asking the filters of blocks", progress), method
+        )
     except RpcRefused:
         return later  # most nodes keep no filters
     found = {as_hash(value, method) for value in as_list(answer.get("relevant_blocks"), method)}
-    covered = (as_integer(answer.get("from_height"), method), as_integer(answer.get("to_height"), method))
-    heights = {coin.height for coin in now if coin.height is not None and coin.height > height}
-    created = {later[above - height - 1].block_hash for above in heights}
-    if answer.get("completed") is not True or covered != (height + 1, height + len(later)) or not created <= found:
+    heights = {coin.height for coin in now}
+    created = {link.block_hash for link in later if link.height in heights}
+    covered = [as_integer(answer.get(name), method) for name in ("from_height", "to_height")]
+    if answer.get("completed") is not True or covered != ends or not created <= found:
         return later
     return [link for link in later if link.block_hash in found]
 

@@ -19,7 +19,7 @@ from custody.chain.embedded_index import ChainIndex
 from custody.chain.embedded_kernel import KernelChain, rejected_block
 from custody.chain.embedded_mempool import Mempool
 from custody.chain.embedded_policy import MINIMUM_RELAY_RATE
-from custody.chain.past import in_order, require_block
+from custody.chain.past import held_after, require_blocks
 from custody.codes import Code
 from custody.errors import ChainUnavailable, InvalidInput
 from custody.ports import (
@@ -89,8 +89,7 @@ class EmbeddedBackend:
 
     def block_at(self, height: int) -> Tip | None:
         """Return the block at `height` on the active chain, None above the tip."""
-        block_hash = self.block_hash_at(height)
-        return None if block_hash is None else Tip(height, block_hash, self._chain.median_time_past_at(height))
+        return self._block(height) if 0 <= height <= self._chain.height else None
 
     def height_of(self, block_hash: str) -> int | None:
         """Return the height of a block of the active chain, None where it is not on it."""
@@ -120,19 +119,26 @@ class EmbeddedBackend:
         return ScanResult(self.tip(), coins)
 
     def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
-        """Return what the scripts held right after the block at `height`.
+        """Return what the scripts held right after the block at `height`; as `coins_at_each`."""
+        return self.coins_at_each(scripts, (height,), progress)[0]
+
+    def coins_at_each(
+        self, scripts: frozenset[bytes], heights: Sequence[int], progress: Progress
+    ) -> tuple[PastCoins, ...]:
+        """Return what the scripts held right after each block: today's unspent outputs, with later blocks undone.
 
         Raises:
             ChainUnavailable: BLOCK_UNKNOWN above the tip.
         """
-        require_block(height, self._chain.height)
-        held = [coin for coin in self._chain.coins.values() if coin.script_pubkey in scripts]
-        for above, transactions in enumerate(self._chain.blocks[height + 1 :], 1):
-            spent = (self._chain.spent.get(item.outpoint) for one in transactions for item in one.inputs)
-            held += [coin for coin in spent if coin is not None and coin.script_pubkey in scripts]
-            progress("undoing blocks", above, self._chain.height - height)
-        block = Tip(height, self._chain.hashes[height], self._chain.median_time_past_at(height))
-        return PastCoins(block, in_order(coin for coin in held if (coin.height or 0) <= height))
+        require_blocks(heights, self._chain.height)
+        now = [coin for coin in self._chain.coins.values() if coin.script_pubkey in scripts]
+        spent: list[tuple[int, ChainCoin]] = []
+        for height in range(min(heights) + 1, self._chain.height + 1):
+            inputs = (item for one in self._chain.blocks[height] for item in one.inputs)
+            coins = (self._chain.spent.get(item.outpoint) for item in inputs)
+            spent += [(height, coin) for coin in coins if coin is not None and coin.script_pubkey in scripts]
+            progress("undoing blocks", height - min(heights), self._chain.height - min(heights))
+        return tuple(PastCoins(self._block(height), held_after(height, now, spent)) for height in heights)
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:
         """Return the coin if it is unspent, None if spent or unknown."""
@@ -285,6 +291,9 @@ class EmbeddedBackend:
         # The engine first: a mempool file that still holds what a block has taken is harmless.
         self._kernel.flush()
         self._pool.save()
+
+    def _block(self, height: int) -> Tip:
+        return Tip(height, self._chain.hashes[height], self._chain.median_time_past_at(height))
 
     def _block_of(self, txid: str) -> str | None:
         height = self._chain.heights.get(txid)

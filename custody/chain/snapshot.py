@@ -4,7 +4,7 @@ It answers what the file holds and nothing else: it can't send, can't ask a memp
 no block but those of the vault's own transactions and the tip. It is as old as its tip.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from custody.atomic import create_file, read_file
 from custody.bitcoin.amount import FeeRate
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
-from custody.chain.past import in_order, require_block
+from custody.chain.past import held_after, require_blocks
 from custody.chain.snapshot_file import (
     MAX_SNAPSHOT_BYTES,
     Snapshot,
@@ -193,26 +193,27 @@ class SnapshotBackend:
         return ScanResult(self.snapshot.tip, tuple(coins))
 
     def coins_at(self, scripts: frozenset[bytes], height: int, progress: Progress) -> PastCoins:
-        """Return what the file's transactions up to the block at `height` leave unspent.
+        """Return what the scripts held right after the block at `height`; as `coins_at_each`."""
+        return self.coins_at_each(scripts, (height,), progress)[0]
+
+    def coins_at_each(
+        self, scripts: frozenset[bytes], heights: Sequence[int], progress: Progress
+    ) -> tuple[PastCoins, ...]:
+        """Return the file's own list of coins, with its transactions in later blocks undone.
 
         Raises:
-            ChainUnavailable: BLOCK_UNKNOWN above the tip; SYNC_INCOMPLETE where the file doesn't know the block.
+            ChainUnavailable: BLOCK_UNKNOWN above the tip; SYNC_INCOMPLETE where the file doesn't know a block.
         """
-        require_block(height, self.snapshot.tip.height)
-        block = self.snapshot.tip if height == self.snapshot.tip.height else Tip(height, self._hash_of(height), 0)
-        held: dict[OutPoint, ChainCoin] = {}
-        until = [one for one in self.snapshot.transactions if one.height is not None and one.height <= height]
-        for one in until:
-            for vout, output in enumerate(one.transaction.outputs):
-                outpoint = OutPoint(one.transaction.txid, vout)
-                if output.script_pubkey in scripts:
-                    held[outpoint] = ChainCoin(
-                        outpoint, output.value, output.script_pubkey, one.height, one.is_coinbase
-                    )
-        for item in (item for one in until for item in one.transaction.inputs):
-            held.pop(item.outpoint, None)
-        progress("reading the snapshot", len(until), len(until))
-        return PastCoins(block, in_order(held.values()))
+        require_blocks(heights, self.snapshot.tip.height)
+        blocks = [self.block_at(height) for height in heights]
+        now = [coin for coin in self._coins_in_blocks() if coin.script_pubkey in scripts]
+        confirmed = [one for one in self.snapshot.transactions if one.height is not None]
+        outputs = (
+            (one.height, self._output_in_block(item.outpoint)) for one in confirmed for item in one.transaction.inputs
+        )
+        spent = [(by or 0, coin) for by, coin in outputs if coin is not None and coin.script_pubkey in scripts]
+        progress("reading the snapshot", len(confirmed), len(confirmed))
+        return tuple(PastCoins(block, held_after(block.height, now, spent)) for block in blocks if block is not None)
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:
         """Return the coin if the file lists it as unspent, None if spent or unknown."""

@@ -70,6 +70,9 @@ def test_every_past_block_is_as_it_was_scanned_then(
         past = chain.coins_at(scripts, tip.height, no_progress)
         assert past.block == tip == chain.block_at(tip.height)
         assert frozenset(past.coins) == coins
+    assert chain.coins_at_each(scripts, [tip.height for tip in held], no_progress) == tuple(
+        chain.coins_at(scripts, tip.height, no_progress) for tip in held
+    )
     assert chain.coins_at(scripts, 0, no_progress).coins == ()
     assert [coin.height for coin in chain.coins_at(scripts, 1, no_progress).coins] == [1]
 

@@ -92,6 +92,8 @@ def test_every_past_block_is_as_it_was_scanned_then(node: Node, told: Told) -> N
         assert past.block == tip
         assert frozenset(past.coins) == coins
         assert list(past.coins) == sorted(past.coins, key=lambda c: (c.height, c.outpoint.txid, c.outpoint.vout))
+    at_once = backend.coins_at_each(told.scripts, [tip.height for tip in told.held], no_progress)
+    assert [(past.block, frozenset(past.coins)) for past in at_once] == list(told.held.items())
     assert any(coin.is_coinbase for coin in past.coins)
     assert len({len(coins) for coins in told.held.values()}) > 2, "the history must have coins come and go"
 
