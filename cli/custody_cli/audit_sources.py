@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import click
 
@@ -24,6 +24,24 @@ from custody_cli.options import NETWORK, read_input
 from custody_cli.session import Session
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class VaultArguments(TypedDict):
+    """What `vault_options` gives a command, as `**vault: Unpack[VaultArguments]`, for `VaultChoice(**vault)`."""
+
+    vault_file: str | None
+    descriptor: str | None
+    network: str | None
+
+
+class ChainArguments(TypedDict):
+    """What `chain_options` gives a command, as `**chain: Unpack[ChainArguments]`, for `ChainChoice(**chain)`."""
+
+    node: str | None
+    cookie: Path | None
+    user: str | None
+    password_file: Path | None
+    snapshot: Path | None
 
 
 @dataclass(frozen=True, slots=True)
