@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: venv hwi demo test lint bench node postgres electrum fuzz mutants wheels wheels-usb vectors lock
+.PHONY: venv hwi demo test lint bench node postgres electrum browser fuzz mutants wheels wheels-usb vectors lock
 
 # The lock is installed in steps, each with hashes: build backends first, so that no sdist can fetch an
 # unhashed one; then everything without resolving anything; then the project itself, editable.
@@ -52,6 +52,11 @@ postgres:
 # A real Electrum for the tests marked `electrum`: what is here, else the system's package unpacked under .electrum.
 electrum:
 	@tests/support/get-electrum .electrum
+
+# A real Chromium and the checker axe-core for the tests marked `browser`: what is here, else the system's package
+# (root); axe-core is one file of a pinned npm package, kept under .browser.
+browser:
+	@tests/support/get-browser .browser
 
 bench: venv
 	$(BIN)/python tests/bench/run.py

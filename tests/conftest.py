@@ -11,6 +11,7 @@ pytest_plugins = [
     "support.databases",
     "support.electrum",
     "support.emulators",
+    "support.browser",
 ]
 
 # A landing must not hang on luck: CI draws the same examples each time, however slow. `make fuzz` looks further.
