@@ -1,10 +1,11 @@
-"""`custody address next | list | verify`: addresses, derived by two engines.
+"""`custody address next | list | verify | attest`: addresses, derived by two engines.
 
 `list` and `verify` work from the descriptor alone, for anyone who holds the vault file; nothing
 is answered from a cache, a label or a journal (A36). `next` reserves an index in the journal.
 """
 
 from collections.abc import Iterator
+from typing import Unpack
 
 import click
 
@@ -17,6 +18,8 @@ from custody.errors import JsonValue
 from custody.vault.vault import Vault
 from custody.workflow.issue_address import issue_address
 from custody.workflow.office import decide_again
+from custody_cli.address_attest import attest
+from custody_cli.address_attestation import PayerOptions, attestation_options, verify_attestation
 from custody_cli.loading import load_vault, vault_file_option, workspace_of
 from custody_cli.options import NounGroup, examples
 from custody_cli.output import Answer, Line, Style, Styled
@@ -89,9 +92,10 @@ def list_(session: Session, branch: str, start: int, count: int, vault_file_path
     epilog=examples(
         "custody --vault reserve address verify bc1q…",
         "custody address verify bc1q… --vault-file vault.yaml --count 100000",
+        "custody address verify bc1q… --attestation pool.json --officers allowed_signers --tip-height 912000",
     )
 )
-@click.argument("text", metavar="ADDRESS")
+@click.argument("text", metavar="[ADDRESS]", required=False)
 @click.option(
     "--count",
     type=click.IntRange(1, _MAX_COUNT),
@@ -100,10 +104,27 @@ def list_(session: Session, branch: str, start: int, count: int, vault_file_path
     metavar="N",
     help="How many indexes of each branch are searched.",
 )
+@attestation_options
 @vault_file_option
 @click.pass_obj
-def verify(session: Session, text: str, count: int, vault_file_path: str | None) -> Answer:
-    """Say whether ADDRESS is the vault's, and where. Exit 3 if it is not found."""
+def verify(
+    session: Session,
+    /,
+    text: str | None,
+    count: int,
+    vault_file_path: str | None,
+    attestation: str | None,
+    **payer: Unpack[PayerOptions],
+) -> Answer:
+    """Say whether ADDRESS is the vault's, and where. Exit 3 if it is not found.
+
+    With --attestation: say whether officers whom you know signed an address for you, without wallet, workspace or
+    network. ADDRESS is then what you are about to pay to, compared whole. Exit 3 if not.
+    """
+    if attestation is not None:
+        return verify_attestation(attestation=attestation, address=text, vault_file_path=vault_file_path, **payer)
+    if text is None or any(value not in ((), None) for value in payer.values()):
+        raise click.UsageError("name an ADDRESS; officers, --require and --tip-height go with --attestation")
     vault = load_vault(session, vault_file_path)
     script = script_of(text, vault.network)
     branches = vault.descriptor.branches
@@ -117,6 +138,9 @@ def verify(session: Session, text: str, count: int, vault_file_path: str | None)
     yes = Styled(f"ours: {branch.label} index {index} of `{vault.name}`", Style.GOOD)
     found: dict[str, JsonValue] = {"address": text, "ours": True, "branch": branch.label, "index": index}
     return Answer({**found, "searched": count}, lambda: (group_address(text), yes))
+
+
+address.add_command(attest)
 
 
 def _derive(vault: Vault, branch: Branch, indexes: range) -> list[tuple[int, str, bytes]]:

@@ -13,6 +13,7 @@ from custody.audit.chain_view import prior_total
 from custody.audit.fold_chain import apply_observation
 from custody.audit.fold_governance import CHANGE_SIGNED, GOVERNANCE_KINDS, advance, apply_governance, disregard
 from custody.audit.fold_proposals import PROPOSAL_KINDS, apply_proposal_event
+from custody.audit.fold_receive import RECEIVE_KINDS, apply_receive_event
 from custody.audit.governance import ChangeRecord, ChangeStatus
 from custody.audit.journal import Entry
 from custody.audit.journal_fields import altered
@@ -83,6 +84,8 @@ def _step_of(kind: str) -> Step | None:
         return apply_proposal_event
     if kind in SIGNER_KINDS:
         return _signer_told
+    if kind in RECEIVE_KINDS:
+        return apply_receive_event
     return _governed if kind in GOVERNANCE_KINDS else _STEPS.get(kind)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from custody.audit.governance import GovernanceState
+from custody.audit.receives import ReceiveRecord
 from custody.audit.signers import Signers
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
@@ -215,6 +216,8 @@ class State:
     governance: GovernanceState = field(default_factory=GovernanceState)
     signers: Signers = field(default_factory=Signers)
     """What custodians say of their devices, and what was registered and checked on them."""
+    receives: Mapping[str, ReceiveRecord] = field(default_factory=dict)
+    """Attested receive addresses by receive_id, in the order in which their terms were written down."""
     refused_drafts: frozenset[str] = frozenset()
     """Ids of drafts that lie about the vault or about what they replace: they and what follows count for nothing."""
     highest: tuple[int, int] = (-1, -1)

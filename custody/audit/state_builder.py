@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from custody.audit.fold_governance import VaultFacts
 from custody.audit.governance import GovernanceState
+from custody.audit.receives import ReceiveRecord
 from custody.audit.signers import Signers
 from custody.audit.state import (
     IssuedAddress,
@@ -50,6 +51,7 @@ class StateBuilder:
     prior_txids: set[str] = field(default_factory=set)
     governance: GovernanceState = field(default_factory=GovernanceState)
     signers: Signers = field(default_factory=Signers)
+    receives: dict[str, ReceiveRecord] = field(default_factory=dict)
     refused_drafts: set[str] = field(default_factory=set)
     highest: dict[int, int] = field(default_factory=lambda: {0: -1, 1: -1})
     """By branch."""
@@ -104,6 +106,7 @@ class StateBuilder:
             prior_txids=set(state.prior_txids),
             governance=state.governance,
             signers=state.signers,
+            receives=dict(state.receives),
             refused_drafts=set(state.refused_drafts),
             highest=dict(enumerate(state.highest)),
             head_seq=state.head_seq,
@@ -132,6 +135,7 @@ class StateBuilder:
             prior_txids=frozenset(self.prior_txids),
             governance=self.governance,
             signers=self.signers,
+            receives=dict(self.receives),
             refused_drafts=frozenset(self.refused_drafts),
             highest=(self.highest[0], self.highest[1]),
             head_seq=self.head_seq,

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from custody.audit.chain_view import next_index
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.second_opinion import SecondOpinion, require_same_scripts
+from custody.errors import JsonValue
 from custody.vault.vault import Vault
 from custody.workflow.attest import require_attested
 from custody.workflow.governance import require_governed_or_waived
-from custody.workflow.office import Desk
+from custody.workflow.office import Desk, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,28 @@ def issue_address(desk: Desk, *, label: str | None) -> IssuedAddress:
         NotYet: ATTESTATION_MISSING where the policy asks the custodians to attest.
         CheckFailed: ENGINES_DISAGREE.
     """
+    issued, event = prepare_address(desk, label=label)
+    desk.record([event])
+    return issued
+
+
+def prepare_address(desk: Desk, *, label: str | None) -> tuple[IssuedAddress, Event]:
+    """Return the next receive address and the entry that reserves it, for a step that records more with it.
+
+    Raises:
+        as `issue_address`.
+    """
     require_governed_or_waived(desk.state, desk.vault.network)
     require_attested(desk.state.governance, desk.vault)
     index = next_index(desk.state, Branch.RECEIVE)
     address = checked_address(desk.vault, Branch.RECEIVE, index)
-    desk.record(
-        [("address_issued", {"branch": Branch.RECEIVE.label, "index": index, "address": address, "label": label})]
-    )
-    return IssuedAddress(address, index)
+    body: dict[str, JsonValue] = {
+        "branch": Branch.RECEIVE.label,
+        "index": index,
+        "address": address,
+        "label": label,
+    }
+    return IssuedAddress(address, index), ("address_issued", body)
 
 
 def checked_address(vault: Vault, branch: Branch, index: int) -> str:

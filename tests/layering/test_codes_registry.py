@@ -6,7 +6,6 @@ from custody.codes import Code
 from support.source_tree import ROOT, modules
 
 RESERVED = {
-    "ADDRESS_NOT_OURS": "`address verify`",
     "PRIOR_HISTORY": "`coins accept` and `status`",
     "MESSAGE_PROOF": "`psbt review`",
     "MESSAGE_INVALID": "proofs to sign",
