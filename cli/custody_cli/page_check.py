@@ -5,8 +5,10 @@ statements are verified with a node, which `audit reserves verify --page` does n
 the statements are only known to whoever was given them; without them nothing of its total can be counted.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 from custody.atomic import opened_folder
@@ -15,14 +17,18 @@ from custody.audit.publish import Disclosure, PageCheckpoint, PageFacts, parse_p
 from custody.audit.publish_facts import PageSources, amounts_of, open_facts
 from custody.audit.reserves import Statement, parse_statement
 from custody.codes import Code
+from custody.documents.display import escape
 from custody.documents.secret_gate import scan_bytes
-from custody.errors import Finding, InvalidInput, Severity
+from custody.errors import Conflict, Finding, InvalidInput, Severity
 from custody.workflow import checkpoint
 from custody.workflow.checkpoint import SignedHead
 from custody_cli.page_render import CHALLENGE_FILE, FACTS_FILE, render_site
 
 _ADVICE = "Believe nothing on this page; take it again from its publisher, and tell them."
 _MAX_PAGE_FILES = 2 * publish.MAX_FILES
+_OWN_NAME = re.compile(
+    r"index\.html|verify\.html|page\.json|challenge\.json|scan\.txt|SHA256SUMS|(?:statement|checkpoint)-[0-9]{1,3}\.json"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,28 @@ def read_page(folder: Path) -> PageFolder:
             content[name] = opened.read(name, max_bytes=reserves.MAX_BYTES)
             scan_bytes(content[name], place=f"file `{name}` of the page")
     return PageFolder(parse_page(content[FACTS_FILE]), content)
+
+
+def generator() -> str:
+    """Return this program's name and version, as it stands in the pages that it writes."""
+    return f"custody {version('reserve-custody')}"
+
+
+def require_own_page(folder: Path) -> None:
+    """Demand that nothing but a page lies in a folder that is about to be replaced, or that there is none.
+
+    Raises:
+        Conflict: FILE_EXISTS, something else lies there. InvalidInput: the page in it can't be read.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    foreign = [name for name in sorted(read_page(folder).content) if _OWN_NAME.fullmatch(name) is None]
+    if foreign:
+        raise Conflict(
+            Code.FILE_EXISTS,
+            f"`{folder}` holds `{foreign[0][:80]}`, which is none of a page's files",
+            advice="Move it away first: what is replaced is gone as a whole.",
+        )
 
 
 def check_page(page: PageFolder, given: Sequence[Statement] = ()) -> PageCheck:
@@ -157,7 +185,10 @@ def _compared(name: str, found: bytes | None, wanted: bytes | None, facts: PageF
     lines, again = found.split(b"\n"), wanted.split(b"\n")
     place = next((n for n, (one, other) in enumerate(zip(lines, again, strict=False), 1) if one != other), 0)
     line = place or min(len(lines), len(again))
-    return [_differs(name, f"line {line} is not what the statements give (their total: {facts.total} sat)")]
+    message = f"line {line} is not what the statements give (their total: {facts.total} sat)"
+    if facts.generator != generator():
+        message += f"; `{escape(facts.generator[:80])}` is said to have written it, this is `{generator()}`"
+    return [_differs(name, message)]
 
 
 def _differs(name: str, message: str) -> Finding:

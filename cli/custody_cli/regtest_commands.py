@@ -1,7 +1,12 @@
 """`custody regtest …`: the embedded practice chain. Regtest only; nothing on it has value."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
+from custody.atomic import create_file_from
 from custody.bitcoin.address import script_of
 from custody.bitcoin.hashing import sha256
 from custody.bitcoin.network import Network
@@ -32,15 +37,37 @@ def regtest() -> None:
 @click.pass_obj
 def mine(session: Session, blocks: int, to: str | None) -> Answer:
     """Mine blocks with what waits in the embedded chain's mempool. Coinbases ripen after 100 blocks."""
-    office = open_office(workspace_of(session))
     script = _NOBODY if to is None else script_of(to, Network.REGTEST)
-    with opened_chain(office) as backend:
+    with _embedded(session) as backend:
+        hashes = backend.mine(blocks, script)
+        height = backend.tip().height
+    return Answer({"height": height, "blocks": [*hashes]}, lambda: (f"mined {blocks} block(s), the tip is {height}",))
+
+
+@regtest.command(epilog=examples("custody regtest export -o practice-blocks.dat"))
+@click.option("-o", "--output", required=True, metavar="FILE", help="A new file.")
+@click.pass_obj
+def export(session: Session, output: str) -> Answer:
+    """Write every block to a file from which a real node learns this chain: `bitcoind -regtest -loadblock=FILE`."""
+    with _embedded(session) as backend:
+        height = backend.tip().height
+        create_file_from(Path(output), backend.block_files())
+    return Answer(
+        {"file": output, "height": height},
+        lambda: (
+            f"wrote the blocks 0 to {height} to {output}",
+            f"a node reads them: bitcoind -regtest -loadblock={output}",
+        ),
+    )
+
+
+@contextmanager
+def _embedded(session: Session) -> Iterator[EmbeddedBackend]:
+    with opened_chain(open_office(workspace_of(session))) as backend:
         if not isinstance(backend, EmbeddedBackend):
             raise InvalidInput(
                 Code.NODE_WRONG_NETWORK,
                 "this workspace uses another chain than the embedded one",
-                advice="Mine with the node's own tools.",
+                advice="Use the node's own tools.",
             )
-        hashes = backend.mine(blocks, script)
-        height = backend.tip().height
-    return Answer({"height": height, "blocks": [*hashes]}, lambda: (f"mined {blocks} block(s), the tip is {height}",))
+        yield backend

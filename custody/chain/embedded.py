@@ -5,7 +5,7 @@ the mempool is ours. Times come from the caller or from the block before, so tha
 give an equal chain. It knows no network: regtest only, and no coin on it has any value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -37,6 +37,8 @@ from custody.ports import (
 BLOCK_SPACING_S = 600
 MAX_BLOCK_WEIGHT = 3_990_000
 """The consensus limit less room for the header and the coinbase."""
+_REGTEST_MAGIC = bytes.fromhex("fabfb5da")
+"""What stands before each message and each stored block of a regtest chain (Bitcoin Core, chainparams)."""
 
 
 class EmbeddedBackend:
@@ -206,6 +208,15 @@ class EmbeddedBackend:
             )
         self._pool.save()
         return transaction.txid
+
+    def block_files(self) -> Iterator[bytes]:
+        """Yield every block, from the first one, as a node's `-loadblock` reads them one behind the other.
+
+        Each has the network's magic bytes and its size before it, as in Bitcoin Core's own block files.
+        """
+        for height, transactions in enumerate(self._chain.blocks):
+            block = Block(self._kernel.header_at(height), transactions).serialize()
+            yield _REGTEST_MAGIC + len(block).to_bytes(4, "little") + block
 
     def mine(
         self, count: int, script_pubkey: bytes, *, first_time: int | None = None, spacing_s: int = BLOCK_SPACING_S
