@@ -5,6 +5,9 @@ identity may rest on it. BIP 380 lets a descriptor go without; this toolkit neve
 Source: BIP 380.
 """
 
+from functools import reduce
+from operator import xor
+
 from custody.codes import Code
 from custody.errors import InvalidInput
 
@@ -13,6 +16,10 @@ CHARACTERS = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ij
 _VALUES = {character: value for value, character in enumerate(CHARACTERS)}
 _CHECKSUM_CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _GENERATOR = (0xF5DEE51989, 0xA9FDCA3312, 0x1BAB10E32D, 0x3706B1677A, 0x644D626FFD)
+_FEEDBACK = tuple(
+    reduce(xor, (generator for bit, generator in enumerate(_GENERATOR) if top >> bit & 1), 0) for top in range(32)
+)
+"""For each value of the five bits that are shifted out: the generators of its bits, added up."""
 MAX_LENGTH = 16_384
 """Fifteen keys with the longest origins in use take less than 4,000 characters."""
 
@@ -65,11 +72,7 @@ def require_checksum(text: str) -> str:
 def _polymod(symbols: list[int]) -> int:
     checksum = 1
     for symbol in symbols:
-        top = checksum >> 35
-        checksum = (checksum & 0x7FFFFFFFF) << 5 ^ symbol
-        for bit, generator in enumerate(_GENERATOR):
-            if (top >> bit) & 1:
-                checksum ^= generator
+        checksum = (checksum & 0x7FFFFFFFF) << 5 ^ symbol ^ _FEEDBACK[checksum >> 35]
     return checksum
 
 

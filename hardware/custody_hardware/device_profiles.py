@@ -6,6 +6,7 @@ so that none gets in without saying where it was read.
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.resources import files
 
 from custody.codes import Code
@@ -90,19 +91,20 @@ def profile_from_document(document: JsonValue) -> DeviceProfile:
     return read_profile(document)
 
 
+@cache
+def _packaged(model: str) -> DeviceProfile:
+    """Read a profile that comes with the program, once in a process: the file is part of the program."""
+    return profile_from_text(profile_text(model))
+
+
 class _Profiles(Mapping[str, DeviceProfile]):
     """Every model, read on demand: a command that needs one doesn't pay for all."""
 
     def __init__(self, kept: Mapping[str, DeviceProfile]) -> None:
-        self._read: dict[str, DeviceProfile] = {}
         self._kept = kept
 
     def __getitem__(self, model: str) -> DeviceProfile:
-        if model not in MODELS:
-            return self._kept[model]
-        if model not in self._read:
-            self._read[model] = profile_from_text(profile_text(model))
-        return self._read[model]
+        return _packaged(model) if model in MODELS else self._kept[model]
 
     def __iter__(self) -> Iterator[str]:
         return iter((*MODELS, *self._kept))
