@@ -12,11 +12,19 @@ from custody.codes import Code
 from custody.errors import JsonValue, UsageError
 from custody.spend.progress import SigningProgress
 from custody.vault.vault import Vault
-from custody.workflow.psbt_files import Combined, Finalized, combine_files, finalize_file, read_returned
+from custody.workflow.psbt_files import (
+    Combined,
+    Finalized,
+    combine_files,
+    finalize_file,
+    finish_proof_file,
+    read_returned,
+)
 from custody.workflow.review_psbt import review_psbt
 from custody_cli.loading import load_vault_at
 from custody_cli.options import STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
+from custody_cli.proof_screen import finished_answer
 from custody_cli.review_options import MAX_PSBT_FILE, MAX_SIGNERS_FILE, Terms, is_bundle, read_psbt, review_options
 from custody_cli.review_screen import review_answer
 from custody_cli.session import Session
@@ -33,6 +41,7 @@ _output = click.option("-o", "--output", default=STDIO, metavar="OUT", help="A n
         "custody psbt review payment.psbt --vault-file vault.yaml",
         "custody psbt combine payment.psbt ann.psbt bo.psbt --vault-file vault.yaml -o signed.psbt",
         "custody psbt finalize signed.psbt --vault-file vault.yaml -o payment.txn",
+        "custody psbt finalize signed-proof.psbt --vault-file vault.yaml -o proof.txt",
     ),
 )
 def psbt() -> None:
@@ -97,7 +106,8 @@ def combine(files: tuple[str, ...], vault_file: str, output: str) -> Answer:
     "--output",
     default=STDIO,
     metavar="OUT",
-    help="A new file: the transaction in hex, or the finalized PSBT where OUT ends in .psbt; stdout by default.",
+    help="A new file: the transaction in hex (of a proof the signature), or the finalized PSBT where OUT ends in "
+    ".psbt; stdout by default.",
 )
 @review_options
 @click.pass_obj
@@ -106,10 +116,17 @@ def finalize(
 ) -> Answer:
     """Finish a PSBT with enough signatures, after a review, and write the transaction to broadcast.
 
+    Of a proof the signature is written for whoever asked for it, as BIP 322 has it (smp, ful, pof), or a BIP 127
+    proof's transaction in hex; neither can be spent or broadcast.
+
     Exit 3 when the review or a signature fails, 5 when signatures are missing.
     """
-    vault = load_vault_at(vault_file)
-    finalized = finalize_file(read_psbt(file), vault, Terms(terms).context(vault.network))
+    vault, given = load_vault_at(vault_file), read_psbt(file)
+    context = Terms(terms).context(vault.network)
+    proof = finish_proof_file(given, vault, context)
+    if proof is not None:
+        return finished_answer(proof, _file_json(output), _write_text(output, proof.text))
+    finalized = finalize_file(given, vault, context)
     if not finalized.kernel_verified:
         session.talk("libbitcoinkernel is missing on this Python: its opinion on the scripts was not asked")
     raw = _write_final(output, finalized)
@@ -148,6 +165,15 @@ def _write_final(output: str, finalized: Finalized) -> bytes | None:
     if output == STDIO:
         return text
     atomic.create_file(Path(output), finalized.psbt.serialize() if output.endswith(".psbt") else text)
+    return None
+
+
+def _write_text(output: str, text: str) -> bytes | None:
+    """Write a proof's text to a new file, or return it for stdout."""
+    line = f"{text}\n".encode()
+    if output == STDIO:
+        return line
+    atomic.create_file(Path(output), line)
     return None
 
 

@@ -15,6 +15,7 @@ from custody.spend.review_fees import fee_percent
 from custody.spend.review_model import OutputRole, Purpose, Review, ReviewOutput, Verdict
 from custody.vault.vault import Vault
 from custody_cli.output import Answer, Line, Style, Styled
+from custody_cli.proof_screen import proof_lines
 
 WIDTH = 80
 _LABEL = 8
@@ -23,6 +24,7 @@ _LEFT = 41
 _GROUPS_PER_LINE = 39
 _SHOWN_PER_CODE = 3
 _MAX_FOREIGN_INPUTS = 5
+_WHAT = {Purpose.PAYMENT: "Payment from", Purpose.PROOF: "Proof of", Purpose.REHEARSAL: "Rehearsal of"}
 _WORDS = {Severity.REFUSE: "REFUSE", Severity.WARN: "WARN", Severity.NOTE: "note"}
 _STYLES = {Severity.REFUSE: Style.BAD, Severity.WARN: Style.CARE, Severity.NOTE: Style.FAINT}
 
@@ -52,14 +54,17 @@ def review_lines(review: Review, vault: Vault) -> Iterator[Line]:
 def identity_lines(review: Review, vault: Vault) -> Iterator[Line]:
     """Show which vault and which transaction it is."""
     rule = f"{vault.threshold} of {len(vault.cosigners)} on {vault.network}"
-    what = "Rehearsal of" if review.purpose is Purpose.REHEARSAL else "Payment from"
+    what = _WHAT[review.purpose]
     yield Styled(f"{what} vault {vault.name} ({rule})", Style.STRONG)
     yield f"vault_id {vault.vault_id}"
     yield f"unsigned txid  {review.unsigned_txid}"
 
 
 def transaction_lines(review: Review) -> Iterator[Line]:
-    """Show who gets what, what comes back, the fee and the coins."""
+    """Show who gets what, what comes back, the fee and the coins; of a proof its message."""
+    if review.proof is not None:
+        yield from proof_lines(review.proof)
+        return
     yield from _output_lines(review)
     yield _fee_line(review)
     yield from _input_lines(review)
@@ -162,6 +167,10 @@ def verdict_lines(review: Review) -> Iterator[Line]:
         style = Style.CARE
     elif review.purpose is Purpose.REHEARSAL:
         text = "VERDICT CLEAN. A rehearsal: nothing can be spent by it. Sign it to prove your device."
+        style = Style.GOOD
+    elif review.purpose is Purpose.PROOF:
+        step = "finalize it for whoever asked" if review.signing.is_complete else "sign it if you were asked to"
+        text = f"VERDICT CLEAN. A proof: nothing can be spent by it. Compare the message, then {step}."
         style = Style.GOOD
     else:
         step = "finalize" if review.signing.is_complete else "sign"

@@ -25,7 +25,7 @@ _MAX_PLACES = 50
 
 
 def take_signatures(
-    master: Psbt, returned: Psbt | Transaction, scripts: Sequence[SpendScript]
+    master: Psbt, returned: Psbt | Transaction, scripts: Sequence[SpendScript | None]
 ) -> tuple[Psbt, tuple[Finding, ...]]:
     """Return `master` with the verified signatures of `returned`, and notes on what was ignored.
 
@@ -33,7 +33,8 @@ def take_signatures(
     version. Signatures come from partial signatures, a final witness or a raw transaction;
     one that is invalid refuses the whole file. Fields that `returned` lacks or adds change
     nothing; a second valid signature by the same key changes nothing. The master's own
-    signatures are judged too. `scripts` is the caller's derivation, one per input.
+    signatures are judged too. `scripts` is the caller's derivation, one per input; None stands for
+    the input that nobody signs, the commitment of a BIP 127 proof.
 
     Raises:
         CheckFailed: DIFFERENT_TRANSACTION, COMBINE_NON_SIGNATURE_CHANGE, or the code of the
@@ -49,6 +50,9 @@ def take_signatures(
     combined: list[PsbtInput] = []
     taken = 0
     for index, (own, theirs, script) in enumerate(zip(master.inputs, signed, scripts, strict=True)):
+        if script is None:
+            combined.append(own)
+            continue
         judged = _judge_returned(theirs, index, script, hasher, isinstance(returned, Transaction))
         before = judge_input(own, index, script, hasher)
         findings += judged.findings + before.findings
@@ -64,11 +68,12 @@ def take_signatures(
     return replace(master, inputs=tuple(combined)), notes
 
 
-def finalize(psbt: Psbt, scripts: Sequence[SpendScript]) -> Psbt:
+def finalize(psbt: Psbt, scripts: Sequence[SpendScript | None]) -> Psbt:
     """Return `psbt` with every input finalized, each signature judged first.
 
     Of more valid signatures than the threshold, the first in script order are used. An
-    input that is final already stays as it is once its witness is judged good.
+    input that is final already stays as it is once its witness is judged good. One without a
+    script (None), which nobody signs, is finalized empty.
 
     Raises:
         CheckFailed: the code of the first signature or field that is wrong.
@@ -76,12 +81,15 @@ def finalize(psbt: Psbt, scripts: Sequence[SpendScript]) -> Psbt:
     """
     hasher = SegwitV0Hasher(psbt.unsigned_transaction())
     judged = [
-        judge_input(one, index, script, hasher)
+        None if script is None else judge_input(one, index, script, hasher)
         for index, (one, script) in enumerate(zip(psbt.inputs, scripts, strict=True))
     ]
-    _require_no_refusal([finding for one in judged for finding in one.findings])
+    _require_no_refusal([finding for one in judged if one is not None for finding in one.findings])
     inputs = [
-        finalize_input(one, verdict, script) for one, verdict, script in zip(psbt.inputs, judged, scripts, strict=True)
+        replace(one, final_script_sig=b"")
+        if script is None or verdict is None
+        else finalize_input(one, verdict, script)
+        for one, verdict, script in zip(psbt.inputs, judged, scripts, strict=True)
     ]
     return replace(psbt, inputs=tuple(inputs))
 
@@ -194,13 +202,15 @@ def _with_signatures(own: PsbtInput, new: tuple[PartialSignature, ...]) -> PsbtI
 
 
 def _with_true_place(
-    finding: Finding, signed: Sequence[PsbtInput], scripts: Sequence[SpendScript], hasher: SegwitV0Hasher
+    finding: Finding, signed: Sequence[PsbtInput], scripts: Sequence[SpendScript | None], hasher: SegwitV0Hasher
 ) -> Finding:
     """Return a finding on an invalid signature that also says for which other input it was made, if for any."""
     if finding.code not in (Code.BAD_SIGNATURE, Code.SIGNER_NOT_MEMBER):
         return finding
     index = int(finding.where.partition(":")[2])
     for number, script in enumerate(scripts[:_MAX_PLACES]):
+        if script is None:
+            continue
         digest = hasher.digest(number, script.witness_script, script.value)
         for entry in signed[index].partial_signatures if number != index else ():
             if any(verify_ecdsa(key, digest, entry.signature[:-1]) for key in script.keys):

@@ -9,6 +9,8 @@ The rules, in the order in which they are applied:
 6. Every signature is verified; the weakest input counts.
 7. What devices will miss, and what nobody here could verify, is said.
 8. A rehearsal is one to the byte; what spends a coin that can't exist and is none is refused.
+9. A proof can't be spent by anybody, so rules of payments (fee, dust, times) say nothing about it; its first input
+   in anything else is refused.
 
 Pure: no chain, no workspace, no policy, and no trust in any label. The codes stand in
 `docs/formats/psbt-review.md`.
@@ -34,6 +36,7 @@ from custody.spend.review_earlier import Spend, replacement_findings
 from custody.spend.review_fees import fee_findings
 from custody.spend.review_findings import TX, at_input, at_output, note, refuse, warn
 from custody.spend.review_inputs import (
+    COMMITMENT,
     duplicate_findings,
     dust_input_findings,
     input_findings,
@@ -51,6 +54,7 @@ from custody.spend.review_model import require_clean as require_clean
 from custody.spend.review_outputs import index_findings, kind_findings, missing_from_change, own_output_findings
 from custody.spend.review_ownership import Ownership, find_ownership
 from custody.spend.review_places import VaultScripts
+from custody.spend.review_proof import commitment_inputs, judge_proof, with_recomputed_parent
 from custody.spend.review_time import time_findings
 from custody.vault.vault import Vault
 
@@ -63,24 +67,29 @@ def review(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
     The PSBT is believed in nothing but its unsigned transaction; `vault` and `context` are
     trusted. Use `require_clean` to refuse.
     """
-    scripts = VaultScripts.of(vault)
-    spent = [prove_spent_output(number, one) for number, one in enumerate(psbt.inputs)]
+    scripts, psbt, unsigned = VaultScripts.of(vault), with_recomputed_parent(psbt), commitment_inputs(psbt)
+    spent = [
+        COMMITMENT if number in unsigned else prove_spent_output(number, one) for number, one in enumerate(psbt.inputs)
+    ]
     coins = [entry.proven for entry in spent]
     ownership = find_ownership(psbt, coins, scripts, context)
-    signing, signature_findings = _verify_signatures(psbt, coins, ownership, scripts)
+    signing, signature_findings = _verify_signatures(psbt, coins, ownership, scripts, unsigned)
     purpose, purpose_findings = judge_purpose(psbt, vault)
+    judged = judge_proof(psbt, vault, coins, ownership.inputs, ownership.outputs)
     answer = _describe(psbt, vault, coins, ownership, signing)
+    if judged.proof is not None:
+        purpose, answer = Purpose.PROOF, replace(answer, proof=judged.proof)
     findings = [
         *_identity_findings(psbt, answer, context),
         *purpose_findings,
+        *judged.findings,
         *(finding for entry in spent for finding in entry.findings),
-        *_findings_of_inputs(psbt, coins, ownership, scripts),
-        *dust_input_findings(answer.inputs, context.limits),
-        *_findings_of_outputs(psbt, ownership, scripts, context),
-        *_look_alike_findings(answer, context),
-        *_replacement_findings(psbt, ownership, context),
-        *fee_findings(answer, context.limits),
-        *time_findings(psbt, context.limits),
+        *_findings_of_inputs(psbt, coins, ownership, scripts, unsigned),
+        *(
+            _findings_of_proven_outputs(psbt, ownership, scripts)
+            if purpose is Purpose.PROOF
+            else _findings_of_payment(psbt, answer, ownership, scripts, context)
+        ),
         *signature_findings,
         *signer_set_findings(signing),
         *global_xpub_findings(psbt, vault),
@@ -88,6 +97,30 @@ def review(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
         *(_unverified(context) if purpose is Purpose.PAYMENT else ()),
     ]
     return replace(answer, purpose=purpose, findings=in_order_of_weight(findings))
+
+
+def _findings_of_payment(
+    psbt: Psbt, answer: Review, ownership: Ownership, scripts: VaultScripts, context: ReviewContext
+) -> list[Finding]:
+    """Apply what only matters where coins move."""
+    return [
+        *dust_input_findings(answer.inputs, context.limits),
+        *_findings_of_outputs(psbt, ownership, scripts, context),
+        *_look_alike_findings(answer, context),
+        *_replacement_findings(psbt, ownership, context),
+        *fee_findings(answer, context.limits),
+        *time_findings(psbt, context.limits),
+    ]
+
+
+def _findings_of_proven_outputs(psbt: Psbt, ownership: Ownership, scripts: VaultScripts) -> list[Finding]:
+    """Compare the output that a BIP 127 proof pays back to the vault with the vault; devices read its metadata."""
+    return [
+        finding
+        for number, (one, place) in enumerate(zip(psbt.outputs, ownership.outputs, strict=True))
+        if place is not None
+        for finding in own_output_findings(at_output(number), one, scripts.at(place), scripts.vault)
+    ]
 
 
 def _describe(
@@ -134,11 +167,15 @@ def _identity_findings(psbt: Psbt, answer: Review, context: ReviewContext) -> li
 
 
 def _findings_of_inputs(
-    psbt: Psbt, coins: Sequence[TxOutput | None], ownership: Ownership, scripts: VaultScripts
+    psbt: Psbt,
+    coins: Sequence[TxOutput | None],
+    ownership: Ownership,
+    scripts: VaultScripts,
+    unsigned: frozenset[int],
 ) -> list[Finding]:
     findings: list[Finding] = []
     for number, (one, coin, place) in enumerate(zip(psbt.inputs, coins, ownership.inputs, strict=True)):
-        if coin is not None:
+        if coin is not None and number not in unsigned:
             script = scripts.at(place) if place is not None else None
             findings += input_findings(number, one, coin, script, scripts.vault)
     return findings
@@ -188,13 +225,19 @@ def _replacement_findings(psbt: Psbt, ownership: Ownership, context: ReviewConte
 
 
 def _verify_signatures(
-    psbt: Psbt, coins: Sequence[TxOutput | None], ownership: Ownership, scripts: VaultScripts
+    psbt: Psbt,
+    coins: Sequence[TxOutput | None],
+    ownership: Ownership,
+    scripts: VaultScripts,
+    unsigned: frozenset[int],
 ) -> tuple[SigningProgress, list[Finding]]:
-    """Verify every signature on inputs that are proven and ours; on others none counts."""
+    """Verify every signature on inputs that are proven and ours; on others none counts. `unsigned` ones need none."""
     vault, hasher = scripts.vault, SegwitV0Hasher(psbt.unsigned_transaction())
     findings: list[Finding] = []
     per_input: list[tuple[str, ...]] = []
     for number, (coin, place) in enumerate(zip(coins, ownership.inputs, strict=True)):
+        if number in unsigned:
+            continue
         if coin is None or place is None:
             per_input.append(())
             continue

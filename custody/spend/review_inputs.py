@@ -9,6 +9,7 @@ proven has no amount, and no signature on it counts.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from custody.bitcoin.bip127 import COMMITMENT_OUTPUT
 from custody.bitcoin.derivation import DerivedScript
 from custody.bitcoin.psbt import Psbt, PsbtInput
 from custody.bitcoin.signatures import SpendScript
@@ -30,6 +31,10 @@ class SpentOutput:
 
     proven: TxOutput | None
     findings: tuple[Finding, ...]
+
+
+COMMITMENT = SpentOutput(COMMITMENT_OUTPUT, ())
+"""The first input of a BIP 127 proof, which spends nothing and is signed by nobody."""
 
 
 def prove_spent_output(number: int, psbt_input: PsbtInput) -> SpentOutput:

@@ -16,6 +16,7 @@ from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.transaction import OutPoint
 from custody.errors import CheckFailed, Finding, JsonValue, Severity, refusals
 from custody.spend.progress import SigningProgress
+from custody.spend.proof_model import ProofClaim
 
 RELEASE_HEIGHT = 976_000
 """Height of the main chain when this version was released, rounded up."""
@@ -92,9 +93,11 @@ class Verdict(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What the transaction is for. Until proofs are built they are judged as payments."""
+    """What the transaction is for."""
 
     PAYMENT = "payment"
+    PROOF = "proof"
+    """Signs a message or proves coins; unspendable beyond doubt (`spend/review_proof.py`), never broadcast."""
     REHEARSAL = "rehearsal"
     """Unspendable beyond doubt (`spend/rehearsal.py`); never finalized, never broadcast."""
 
@@ -187,6 +190,8 @@ class Review:
     findings: tuple[Finding, ...]
     """Refusing ones first, then warnings, then notes; in each the order of the checks."""
     purpose: Purpose = Purpose.PAYMENT
+    proof: ProofClaim | None = None
+    """What is signed where the purpose is a proof."""
 
     @property
     def input_total(self) -> int | None:
@@ -211,8 +216,13 @@ class Review:
 
     @property
     def fee(self) -> int | None:
-        """Inputs less outputs, in satoshis (negative if a forger says so); None where an input is not proven."""
+        """Inputs less outputs, in satoshis (negative if a forger says so); None where an input is not proven.
+
+        A proof pays no fee, whatever its outputs leave over: it is never mined.
+        """
         total = self.input_total
+        if self.purpose is Purpose.PROOF:
+            return 0
         return None if total is None else total - self.output_total
 
     @property
@@ -235,6 +245,7 @@ class Review:
         return {
             "verdict": str(self.verdict),
             "purpose": str(self.purpose),
+            "proof": None if self.proof is None else self.proof.to_json(),
             "network": str(self.network),
             "unsigned_txid": self.unsigned_txid,
             "inputs": [entry.to_json() for entry in self.inputs],

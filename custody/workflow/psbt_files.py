@@ -6,13 +6,12 @@ transaction is checked by our own verdict on each signature, by the second engin
 libbitcoinkernel where this Python has it.
 """
 
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from custody.bitcoin import kernel
-from custody.bitcoin.psbt import Psbt, psbt_from_text_or_bytes
-from custody.bitcoin.psbt_fields import MAGIC
+from custody.bitcoin.psbt import Psbt
+from custody.bitcoin.psbt_returned import read_returned as read_returned
 from custody.bitcoin.psbt_roles import extract, finalize, take_signatures
 from custody.bitcoin.second_opinion import segwit_v0_sighash, segwit_v0_sighashes, txid_of
 from custody.bitcoin.sighash import SIGHASH_ALL, SegwitV0Hasher
@@ -21,6 +20,8 @@ from custody.bitcoin.transaction import Transaction, TxOutput
 from custody.codes import Code
 from custody.errors import CheckFailed, Finding, InvalidInput
 from custody.spend.progress import SigningProgress
+from custody.spend.proof import finish_bip127, finish_message, signing_scripts
+from custody.spend.proof_model import ProofClaim, ProofKind
 from custody.spend.review import review
 from custody.spend.review_inputs import spend_scripts
 from custody.spend.review_model import Purpose, Review, ReviewContext, require_clean
@@ -31,8 +32,6 @@ from custody.workflow.review_psbt import review_psbt
 MAX_THIRD_SIGHASHES = 64
 """Inputs whose signature hash python-bitcoinlib gives too, beside libwally's for all; its cost grows with their
 square."""
-_BASE64_MAGIC = b"cHNidP"
-_WHITE_SPACE = b" \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +54,14 @@ class Finalized:
     """False where this Python has no libbitcoinkernel."""
 
 
-def read_returned(data: bytes) -> Psbt | Transaction:
-    """Read what a signer gave back: a PSBT in binary, base64 or hex, or a raw transaction in binary or hex.
+@dataclass(frozen=True, slots=True)
+class FinishedProof:
+    """A proof for whoever asked for it; nothing in it goes to the network."""
 
-    Text may be broken into lines.
-
-    Raises:
-        InvalidInput: MALFORMED_PSBT, MALFORMED_TRANSACTION, and all that a PSBT is refused for.
-    """
-    if data.startswith(MAGIC):
-        return Psbt.parse(data)
-    text = data.translate(None, _WHITE_SPACE)
-    if text.startswith(_BASE64_MAGIC):
-        return psbt_from_text_or_bytes(text)
-    try:
-        raw = binascii.unhexlify(text)
-    except (binascii.Error, ValueError):
-        raw = data
-    return Psbt.parse(raw) if raw.startswith(MAGIC) else Transaction.parse(raw)
+    review: Review
+    proof: ProofClaim
+    text: str
+    """The signature as BIP 322 writes it, or a BIP 127 proof's transaction in hex."""
 
 
 def combine_files(returned: Sequence[Psbt | Transaction], vault: Vault) -> Combined:
@@ -99,10 +88,17 @@ def finalize_file(psbt: Psbt, vault: Vault, context: ReviewContext) -> Finalized
 
     Raises:
         CheckFailed: the review refuses, an engine or libbitcoinkernel disagrees.
-        NotYet: SIGNATURES_MISSING. InvalidInput: REHEARSAL, which is never finalized.
+        NotYet: SIGNATURES_MISSING. InvalidInput: REHEARSAL, which is never finalized; MESSAGE_PROOF, which
+            `finish_proof_file` finishes.
     """
     answer = review_psbt(psbt, vault, context)
     require_clean(answer)
+    if answer.purpose is Purpose.PROOF:
+        raise InvalidInput(
+            Code.MESSAGE_PROOF,
+            "the file is a proof: nothing can be spent by it, and it is never finalized as a payment or broadcast",
+            advice="Finish it with `custody psbt finalize`, which writes the signature for whoever asked for it.",
+        )
     if answer.purpose is Purpose.REHEARSAL:
         raise InvalidInput(
             Code.REHEARSAL,
@@ -114,6 +110,21 @@ def finalize_file(psbt: Psbt, vault: Vault, context: ReviewContext) -> Finalized
     transaction = extract(final)
     verified = verify_final(transaction, psbt, scripts)
     return Finalized(final, transaction, answer, verified)
+
+
+def finish_proof_file(psbt: Psbt, vault: Vault, context: ReviewContext) -> FinishedProof | None:
+    """Return the finished proof, after a review by both engines; None where the file is no proof.
+
+    Raises:
+        CheckFailed: the review refuses, or the finished proof does not verify. NotYet: SIGNATURES_MISSING.
+    """
+    answer = review_psbt(psbt, vault, context)
+    if answer.proof is None:
+        return None
+    require_clean(answer)
+    if answer.proof.kind is ProofKind.BIP322:
+        return FinishedProof(answer, answer.proof, finish_message(vault, psbt))
+    return FinishedProof(answer, answer.proof, finish_bip127(vault, psbt).serialize().hex())
 
 
 def verify_final(transaction: Transaction, psbt: Psbt, scripts: Sequence[SpendScript]) -> bool:
@@ -151,14 +162,16 @@ def require_same_sighashes(unsigned: Transaction, scripts: Sequence[SpendScript]
             _require_same(third.hex(), ours.hex(), what)
 
 
-def _master_of(returned: Sequence[Psbt | Transaction], vault: Vault) -> tuple[int, Psbt, tuple[SpendScript, ...]]:
+def _master_of(
+    returned: Sequence[Psbt | Transaction], vault: Vault
+) -> tuple[int, Psbt, tuple[SpendScript | None, ...]]:
     problem: CheckFailed | None = None
     for number, part in enumerate(returned):
         if isinstance(part, Transaction):
             continue
         answer = review(part, vault, ReviewContext())
         try:
-            return number, part, spend_scripts(answer.inputs, VaultScripts.of(vault))
+            return number, part, signing_scripts(answer, vault)
         except CheckFailed as error:
             problem = problem or error
     if problem is not None:

@@ -136,11 +136,11 @@ def trust_findings(bundle: Bundle, folded: FoldedBundle, vault: Vault, pin: Trus
 def review_bare_psbt(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
     """Review a PSBT that came without a bundle to a signer who has a pin: refused, since nothing shows an approval.
 
-    Whoever could take the approvals away would else only have to hand over the PSBT alone. A rehearsal pays nobody
-    and needs no approval: it can't be spent, by whomever it is signed.
+    Whoever could take the approvals away would else only have to hand over the PSBT alone. A rehearsal or a proof pays
+    nobody and needs no approval: it can't be spent, by whomever it is signed.
     """
     answer = review_psbt(psbt, vault, context)
-    if answer.purpose is Purpose.REHEARSAL:
+    if answer.purpose is not Purpose.PAYMENT:
         return answer
     words = "a bare PSBT carries no approvals: by your pin, payments of this vault need them"
     advice = "Ask for the bundle (`custody proposal export --bundle`); without --pin the PSBT alone is reviewed."

@@ -15,12 +15,14 @@ from typing import Protocol, cast
 
 from custody.bitcoin.address import address_of
 from custody.bitcoin.amount import format_btc
+from custody.bitcoin.bip127 import commitment_outpoint
 from custody.bitcoin.derivation import ScriptDeriver
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.keys import HARDENED, ExtendedKey, KeyExpression, KeyOrigin, KeyPath
 from custody.bitcoin.network import Network
 from custody.bitcoin.psbt import PartialSignature, Psbt, PsbtOutput
 from custody.codes import Code
+from custody.documents.display import escape
 from custody.errors import DeviceUnavailable, InvalidInput
 from custody.ports import DeviceDisplay
 from custody.vault.vault import Vault
@@ -79,7 +81,8 @@ class SimulatedDevice:
         """
         parsed = Psbt.parse(psbt)
         self._require_own_inputs(parsed)
-        signatures = self._embit_signatures(psbt, parsed)
+        is_proof = parsed.signed_message is not None or bool(_commitments(parsed))
+        signatures = self._signatures_of_proof(parsed) if is_proof else self._embit_signatures(psbt, parsed)
         inputs = tuple(
             replace(item, partial_signatures=_merged(item.partial_signatures, signatures[index]))
             for index, item in enumerate(parsed.inputs)
@@ -87,8 +90,11 @@ class SimulatedDevice:
         return replace(parsed, inputs=inputs).serialize()
 
     def display(self, psbt: bytes) -> DeviceDisplay:
-        """Return the screens of the device: each payment, the change that it verified, the fee."""
+        """Return the screens of the device: each payment, the change that it verified, the fee; of a proof its text."""
         parsed = Psbt.parse(psbt)
+        messages = [parsed.signed_message] if parsed.signed_message is not None else list(_commitments(parsed).values())
+        if messages:
+            return DeviceDisplay(tuple(f"sign message: {escape(text)}" for text in messages[0].decode().split("\n")))
         deriver = self.vault.deriver
         lines: list[str] = []
         for output in parsed.outputs:
@@ -100,7 +106,9 @@ class SimulatedDevice:
 
     def _total_in(self, psbt: Psbt) -> int:
         total = 0
-        for item in psbt.inputs:
+        for index, item in enumerate(psbt.inputs):
+            if index in _commitments(psbt):
+                continue
             previous = item.non_witness_utxo
             if previous is None or previous.txid != item.outpoint.txid:
                 raise _refused("an input has no full previous transaction")
@@ -111,6 +119,8 @@ class SimulatedDevice:
         self._total_in(psbt)
         deriver = self.vault.deriver
         for index, item in enumerate(psbt.inputs):
+            if index in _commitments(psbt):
+                continue
             place = _claimed_place(tuple(d.origin for d in item.derivations))
             previous = item.non_witness_utxo
             if place is None or previous is None:
@@ -135,6 +145,28 @@ class SimulatedDevice:
             )
             for item, known in zip(theirs.inputs, before, strict=True)
         ]
+
+    def _signatures_of_proof(self, parsed: Psbt) -> list[tuple[PartialSignature, ...]]:
+        """Sign by embit's transactions alone: its PSBTs turn a sequence of 0, which BIP 322 has, into 0xffffffff."""
+        from embit import bip32, script  # type: ignore[import-untyped, unused-ignore]
+        from embit.transaction import Transaction  # type: ignore[import-untyped, unused-ignore]
+
+        theirs = Transaction.parse(parsed.unsigned_transaction().serialize_without_witness())
+        master = bip32.HDKey.from_seed(public_seed(self.number))
+        signed: list[tuple[PartialSignature, ...]] = []
+        for index, item in enumerate(parsed.inputs):
+            made: list[PartialSignature] = []
+            for label in item.derivations:
+                if label.origin.fingerprint != self.fingerprint or item.non_witness_utxo is None:
+                    continue
+                value = item.non_witness_utxo.outputs[item.outpoint.vout].value
+                digest = theirs.sighash_segwit(index, script.Script(item.witness_script), value)
+                key = master.derive(list(label.origin.path)).key
+                made.append(
+                    PartialSignature(cast(bytes, key.sec()), cast(bytes, key.sign(digest).serialize()) + b"\x01")
+                )
+            signed.append(tuple(made))
+        return signed
 
 
 def simulated_key(number: int, network: Network, script_type: ScriptType) -> KeyExpression:
@@ -198,6 +230,15 @@ def _refused(reason: str) -> DeviceUnavailable:
         f"the simulated device refuses: {reason}",
         advice="Review the PSBT with `custody psbt review` before you ask a device again.",
     )
+
+
+def _commitments(psbt: Psbt) -> dict[int, bytes]:
+    """Return the message of a BIP 127 proof, under the number of the input that commits to it."""
+    return {
+        number: one.por_commitment
+        for number, one in enumerate(psbt.inputs[:1])
+        if one.por_commitment is not None and one.outpoint == commitment_outpoint(one.por_commitment)
+    }
 
 
 def _claimed_place(origins: tuple[KeyOrigin, ...]) -> tuple[int, int] | None:

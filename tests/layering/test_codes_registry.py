@@ -7,10 +7,6 @@ from support.source_tree import ROOT, modules
 
 RESERVED = {
     "PRIOR_HISTORY": "`coins accept` and `status`",
-    "MESSAGE_PROOF": "`psbt review`",
-    "MESSAGE_INVALID": "proofs to sign",
-    "POR_NOT_UNSPENDABLE": "`psbt review`",
-    "POR_INPUT_IN_SPEND": "`psbt review`",
 }
 """Codes promised by the design, with what will use them; take a code out when it is used."""
 
