@@ -3,7 +3,7 @@
 The seeds are a byte repeated, so no private key stands in the repository. Signing is embit's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from embit import bip32, ec
@@ -66,13 +66,16 @@ class SigningVault:
         """Return a signed transaction that spends the vault's coins, found among its first 50 addresses."""
         inputs = tuple(TxInput(coin.outpoint, b"", sequence) for coin in coins)
         paid = tuple(TxOutput(value, script) for value, script in outputs)  # type: ignore[arg-type]
-        unsigned = Transaction(version, inputs, paid, locktime)
+        return self.sign_inputs(Transaction(version, inputs, paid, locktime), dict(enumerate(coins)))
+
+    def sign_inputs(self, bare: Transaction, coins: Mapping[int, ChainCoin]) -> Transaction:
+        """Return the transaction with the inputs of `coins`, by their numbers, signed."""
+        unsigned = replace(bare, inputs=tuple(replace(one, witness=(), script_sig=b"") for one in bare.inputs))
         hasher = SegwitV0Hasher(unsigned)
         signed = tuple(
-            self._unlocked(tx_input, hasher, at, coin)
-            for at, (tx_input, coin) in enumerate(zip(inputs, coins, strict=True))
+            self._unlocked(one, hasher, at, coins[at]) if at in coins else one for at, one in enumerate(unsigned.inputs)
         )
-        return Transaction(version, signed, paid, locktime)
+        return replace(unsigned, inputs=signed)
 
     def _unlocked(self, tx_input: TxInput, hasher: SegwitV0Hasher, at: int, coin: ChainCoin) -> TxInput:
         branch, index = self._place(coin.script_pubkey)
