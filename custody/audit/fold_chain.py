@@ -53,8 +53,9 @@ def apply_observation(state: StateBuilder, entry: Entry) -> None:
     for branch in ("receive", "change"):
         integer_of(scanned[branch], f"scanned.{branch}")
     taken_back = _take_back(state, body)
-    state.tip = _tip_of(body["tip"])
-    state.governance = advance(state.governance, state.tip.median_time_past, entry.seq)
+    tip = _tip_of(body["tip"])
+    state.see(tip)
+    state.governance = advance(state.governance, tip.median_time_past, entry.seq)
     for value in list_of(_any_of, body["transactions"], "transactions"):
         _add(state, taken_back, _transaction_of(value, entry.seq))
     state.is_complete = complete

@@ -5,13 +5,15 @@ Who was paid, why, and who approved is taken from the proposal whose transaction
 from names in force now; these are words of ours, and no row's amount rests on one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from custody.audit.journal_fields import altered
 from custody.audit.state import ProposalRecord, SeenOutput, SeenTransaction, State
 from custody.bitcoin.address import address_of
 from custody.bitcoin.descriptor import Branch
+from custody.vault.vault import Vault
 
 
 class RowKind(StrEnum):
@@ -72,6 +74,20 @@ def history_of_coins(state: State) -> tuple[HistoryRow, ...]:
             balance += row.amount
             rows.append(replace(row, balance=balance, proposal=proposal))
     return tuple(rows)
+
+
+def require_derived(rows: Iterable[HistoryRow], vault: Vault) -> None:
+    """Demand that every output which the rows call ours is the one that the vault derives at its place.
+
+    Raises:
+        Altered: JOURNAL_ALTERED.
+    """
+    deriver = vault.deriver
+    for row in rows:
+        if row.place is not None and row.vout is not None:
+            script = row.transaction.outputs[row.vout].script_pubkey
+            if deriver.at(*row.place).script_pubkey != script:
+                raise altered(f"output {row.transaction.txid}:{row.vout} is not one of the vault")
 
 
 def _in_order(state: State) -> Sequence[SeenTransaction]:

@@ -1,7 +1,8 @@
 """The history as CSV (RFC 4180): whole satoshis, times in UTC, no text that a spreadsheet would run."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from io import StringIO
 
 from custody.audit.history import HistoryRow
@@ -29,12 +30,22 @@ COLUMNS = (
 )
 
 
-def history_csv(rows: Sequence[HistoryRow]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class MoreColumns:
+    """Columns of a caller's own, after those of the history."""
+
+    names: tuple[str, ...] = ()
+    cells: Callable[[HistoryRow], tuple[object, ...]] = lambda _row: ()
+    """Of one row, in the order of the names; text is made safe by the caller."""
+
+
+def history_csv(rows: Sequence[HistoryRow], more: MoreColumns | None = None) -> bytes:
     """Return the rows with a head line, in UTF-8; columns as `docs/formats/transactions.md` explains them."""
+    more = more or MoreColumns()
     text = StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows(_cells(row) for row in rows)
+    writer.writerow((*COLUMNS, *more.names))
+    writer.writerows((*_cells(row), *more.cells(row)) for row in rows)
     return text.getvalue().encode()
 
 

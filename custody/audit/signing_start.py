@@ -33,7 +33,7 @@ def signing_start(vault: Vault, record: ProposalRecord) -> SigningStart | None:
 
 
 def _is_valid(vault: Vault, record: ProposalRecord, one: RecordedSignature, hasher: SegwitV0Hasher) -> bool:
-    script = _script_of(vault, record, one.input_index)
+    script = spend_script_of(vault, record, one.input_index)
     if script is None:
         return False
     alone = PartialSignature(one.public_key, one.signature)
@@ -42,7 +42,7 @@ def _is_valid(vault: Vault, record: ProposalRecord, one: RecordedSignature, hash
     return judged.valid == (one.public_key,)
 
 
-def _script_of(vault: Vault, record: ProposalRecord, number: int) -> SpendScript | None:
+def spend_script_of(vault: Vault, record: ProposalRecord, number: int) -> SpendScript | None:
     """Return what an input spends by the vault's own derivation, None where the PSBT doesn't prove it."""
     psbt_input = record.psbt.inputs[number]
     previous, outpoint = psbt_input.non_witness_utxo, record.proposal.inputs[number]

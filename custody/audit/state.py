@@ -203,6 +203,8 @@ class State:
     proposals: Mapping[str, ProposalRecord] = field(default_factory=dict)
     """By proposal_id, in the order of drafting."""
     tip: SeenTip | None = None
+    tips: tuple[SeenTip, ...] = ()
+    """Every tip that was observed and still stands, by height: heights and median times only rise."""
     is_complete: bool = False
     """Whether the last observation claimed and proved completeness."""
     incomplete: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ class StateBuilder:
     prior_history: PriorHistory | None = None
     proposals: dict[str, ProposalRecord] = field(default_factory=dict)
     tip: SeenTip | None = None
+    tips: list[SeenTip] = field(default_factory=list)
     is_complete: bool = False
     incomplete: tuple[str, ...] = ()
     has_complete_sync: bool = False
@@ -82,6 +83,13 @@ class StateBuilder:
         """Note that an index is in use."""
         self.highest[branch] = max(self.highest.get(branch, -1), index)
 
+    def see(self, tip: SeenTip) -> None:
+        """Note the tip of an observation; what a reorganization left behind is forgotten."""
+        while self.tips and not _is_below(self.tips[-1], tip):
+            self.tips.pop()
+        self.tips.append(tip)
+        self.tip = tip
+
     @classmethod
     def of(cls, state: State) -> "StateBuilder":
         """Return a builder that starts from `state` and leaves it untouched."""
@@ -99,6 +107,7 @@ class StateBuilder:
             prior_history=state.prior_history,
             proposals=dict(state.proposals),
             tip=state.tip,
+            tips=list(state.tips),
             is_complete=state.is_complete,
             incomplete=state.incomplete,
             has_complete_sync=state.has_complete_sync,
@@ -128,6 +137,7 @@ class StateBuilder:
             prior_history=self.prior_history,
             proposals=dict(self.proposals),
             tip=self.tip,
+            tips=tuple(self.tips),
             is_complete=self.is_complete,
             incomplete=self.incomplete,
             has_complete_sync=self.has_complete_sync,
@@ -140,3 +150,7 @@ class StateBuilder:
             highest=(self.highest[0], self.highest[1]),
             head_seq=self.head_seq,
         )
+
+
+def _is_below(one: SeenTip, other: SeenTip) -> bool:
+    return one.height < other.height and one.median_time_past <= other.median_time_past

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from custody.audit.chain_view import balance
-from custody.audit.history import HistoryRow, history_of_coins
+from custody.audit.history import HistoryRow, history_of_coins, require_derived
 from custody.audit.history_csv import history_csv
-from custody.audit.journal_fields import altered
+from custody.audit.history_json import row_json
 from custody.audit.state import SeenTip
 from custody.bitcoin.amount import Sats
 from custody.codes import Code
 from custody.errors import ChainUnavailable, JsonValue
-from custody.spend.expiry import format_time
 from custody.workflow.list_coins import why_incomplete
 from custody.workflow.office import Office
 
@@ -56,7 +55,7 @@ class History:
             "incomplete": [*self.incomplete],
             "balance_sats": self.balance,
             "unconfirmed": self.unconfirmed,
-            "rows": [_row_json(row) for row in self.rows],
+            "rows": [row_json(row) for row in self.rows],
         }
 
 
@@ -66,13 +65,9 @@ def list_history(office: Office) -> History:
     Raises:
         Altered: the journal claims an output as ours that the vault does not derive.
     """
-    state, deriver = office.state, office.vault.deriver
+    state = office.state
     rows = history_of_coins(state)
-    for row in rows:
-        if row.place is not None and row.vout is not None:
-            script = row.transaction.outputs[row.vout].script_pubkey
-            if deriver.at(*row.place).script_pubkey != script:
-                raise altered(f"output {row.transaction.txid}:{row.vout} is not one of the vault")
+    require_derived(rows, office.vault)
     held = balance(state).total
     told = rows[-1].balance if rows else 0
     differs = () if told == held else (f"the history adds up to {told} sat and the coins to {held} sat",)
@@ -83,26 +78,3 @@ def list_history(office: Office) -> History:
         unconfirmed=sum(seen.height is None for seen in state.transactions.values()),
         rows=rows,
     )
-
-
-def _row_json(row: HistoryRow) -> dict[str, JsonValue]:
-    seen, proposal = row.transaction, row.proposal
-    return {
-        "time": format_time(seen.seen_time),
-        "height": seen.height,
-        "block_hash": seen.block_hash,
-        "txid": seen.txid,
-        "kind": str(row.kind),
-        "vout": row.vout,
-        "address": row.address,
-        "branch": row.branch,
-        "index": None if row.place is None else row.place[1],
-        "value_sats": row.value,
-        "amount_sats": row.amount,
-        "balance_sats": row.balance,
-        "payee": row.payee,
-        "reason": None if proposal is None else proposal.proposal.reason,
-        "proposal_id": None if proposal is None else proposal.proposal_id,
-        "approved_by": [*row.approved_by],
-        "label": row.label,
-    }

@@ -46,6 +46,9 @@ def payment_from(number: int, outputs: list[TxOutput]) -> Transaction:
 class Ledger:
     """A vault's journal and a chain that grows on demand."""
 
+    searched = 6
+    """Indexes of each branch at which an observation looks for our scripts."""
+
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
         self.entries: list[Entry] = []
@@ -230,7 +233,7 @@ class Ledger:
         places = {
             self.vault.deriver.at(branch, index).script_pubkey: (branch, index)
             for branch in (0, 1)
-            for index in range(6)
+            for index in range(self.searched)
         }
         inputs: list[JsonValue] = [
             {
