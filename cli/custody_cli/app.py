@@ -17,10 +17,12 @@ from custody.errors import Conflict, CustodyError, NotYet
 from custody_cli.options import LazyCommand, LazyGroup, examples, global_options
 from custody_cli.output import (
     Answer,
+    StreamedAnswer,
     print_answer,
     print_bug,
     print_error,
     print_interrupted,
+    print_stream,
     print_usage_error,
 )
 from custody_cli.session import Session
@@ -118,6 +120,8 @@ def _run(command: click.Command, arguments: Sequence[str], session: Session) -> 
     answer = command.main(args=list(arguments), prog_name="custody", standalone_mode=False, obj=session)
     if isinstance(answer, Answer):
         return print_answer(answer, as_json=session.as_json)
+    if isinstance(answer, StreamedAnswer):
+        return print_stream(answer, as_json=session.as_json)
     return answer if isinstance(answer, int) else 0
 
 

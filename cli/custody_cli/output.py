@@ -57,6 +57,34 @@ class Answer:
     """Where set, printed unchanged instead of text: a document that was asked for on stdout."""
 
 
+@dataclass(frozen=True, slots=True)
+class StreamedAnswer:
+    """An answer that is too long to be held: its pieces are made while they are printed.
+
+    Where a piece can't be made, the error ends it: what stands on stdout by then must not look complete,
+    so the last piece says that it is, and a JSON document is closed by it.
+    """
+
+    json: Callable[[], Iterable[str]]
+    """Pieces of one JSON document, with its line feeds."""
+    text: Callable[[], Iterable[Line]]
+    raw: Callable[[], Iterable[bytes]] | None = None
+    """Where set, printed unchanged instead of text."""
+
+
+def print_stream(answer: StreamedAnswer, *, as_json: bool) -> int:
+    """Print piece by piece to stdout and return the exit code."""
+    if as_json:
+        sys.stdout.writelines(answer.json())
+    elif answer.raw is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(answer.raw())
+    else:
+        print_lines(answer.text(), sys.stdout)
+    sys.stdout.flush()
+    return 0
+
+
 def print_answer(answer: Answer, *, as_json: bool) -> int:
     """Print to stdout and return the exit code."""
     if as_json:

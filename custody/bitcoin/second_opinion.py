@@ -51,6 +51,10 @@ class _Wally(Protocol):
         self, parsed: object, variant: int, path: int, start: int, flags: int, count: int
     ) -> list[str]: ...
 
+    def addr_segwit_from_bytes(self, script: bytes, hrp: str, flags: int) -> str: ...
+
+    def scriptpubkey_to_address(self, script: bytes, network: int) -> str: ...
+
     def tx_from_bytes(self, raw: bytes, flags: int) -> object: ...
 
     def tx_get_num_inputs(self, transaction: object) -> int: ...
@@ -80,7 +84,7 @@ class _Wally(Protocol):
 class SecondOpinion:
     """A descriptor as libwally reads it. Made once and asked many times."""
 
-    __slots__ = ("_parsed", "_wally", "_witness_depth", "branch_count")
+    __slots__ = ("_network", "_parsed", "_wally", "_witness_depth", "branch_count")
 
     def __init__(self, descriptor_text: str, network: Network) -> None:
         """Parse `descriptor_text`, whose checksum must be there and right.
@@ -89,6 +93,7 @@ class SecondOpinion:
             InvalidInput: DESCRIPTOR_INVALID, libwally does not read it (for this network).
         """
         self._wally = _load_wally()
+        self._network = network
         try:
             self._parsed = self._wally.descriptor_parse(
                 descriptor_text,
@@ -113,6 +118,8 @@ class SecondOpinion:
     def address_at(self, branch_position: int, index: int) -> str:
         """Return the address; as `script_pubkey_at`."""
         self._check(branch_position, index)
+        if index == MAX_INDEX:
+            return self._address_of(self.script_pubkey_at(branch_position, index))
         try:
             return self._wally.descriptor_to_address(self._parsed, 0, branch_position, index, 0)
         except ValueError as cause:
@@ -124,6 +131,9 @@ class SecondOpinion:
             return []
         self._check(branch_position, start)
         self._check(branch_position, start + count - 1)
+        if start + count - 1 == MAX_INDEX:
+            # libwally counts one further than it derives, and refuses addresses where that index would be hardened.
+            return [*self.addresses(branch_position, start, count - 1), self.address_at(branch_position, MAX_INDEX)]
         try:
             return self._wally.descriptor_to_addresses(self._parsed, 0, branch_position, start, 0, count)
         except ValueError as cause:
@@ -135,6 +145,11 @@ class SecondOpinion:
             return bytes(self._wally.descriptor_to_script(self._parsed, depth, 0, 0, branch_position, index, 0))
         except ValueError as cause:
             raise _refused("the second engine derives no script here") from cause
+
+    def _address_of(self, script_pubkey: bytes) -> str:
+        if self._witness_depth == 1:
+            return self._wally.addr_segwit_from_bytes(script_pubkey, self._network.hrp, 0)
+        return self._wally.scriptpubkey_to_address(script_pubkey, _wally_network(self._wally, self._network))
 
     def _check(self, branch_position: int, index: int) -> None:
         if not 0 <= branch_position < self.branch_count or not 0 <= index <= MAX_INDEX:
