@@ -14,7 +14,10 @@ import click
 
 from custody.bitcoin.network import Network
 from custody.chain.open_backend import Backend, BackendKind, ChainSettings, open_backend
+from custody.errors import Finding
 from custody.vault.formats import vault_file
+from custody.vault.formats.descriptor_annotations import without_annotations
+from custody.vault.formats.detect import VaultFormat, detect_format
 from custody.vault.formats.registry import ImportTerms, read_vault
 from custody.vault.vault import Vault
 from custody.workspace.settings import read_password
@@ -53,20 +56,37 @@ class VaultChoice:
     """A file with a descriptor, or with a wallet of another program."""
     network: str | None
 
-    def load(self, session: Session) -> Vault:
-        """Return the vault; without a choice it is the workspace's, compared with its journal.
+    @property
+    def is_given(self) -> bool:
+        """Whether the auditor brought one; else it is the workspace's."""
+        return self.vault_file is not None or self.descriptor is not None
 
-        A descriptor without a change branch may be audited, though not adopted.
+    def load(self, session: Session) -> Vault:
+        """Return the vault; as `load_noting`, with what is worth saying about its file said on stderr."""
+        vault, findings = self.load_noting(session)
+        for finding in findings:
+            session.talk(f"{finding.severity}: {finding.message} [{finding.code}]")
+        return vault
+
+    def load_noting(self, session: Session) -> tuple[Vault, tuple[Finding, ...]]:
+        """Return the vault, and what is worth saying about its file.
+
+        Without a choice it is the workspace's, compared with its journal. A descriptor without a change branch
+        may be audited, though not adopted; annotations behind one are left out (ANNOTATION_PRESENT).
         """
         if self.vault_file is not None and self.descriptor is not None:
             raise click.UsageError("--vault-file or --descriptor, not both")
         if self.descriptor is None:
             if self.network is not None:
                 raise click.UsageError("--network goes with --descriptor; a vault file says its own")
-            return load_vault(session, self.vault_file)
+            return load_vault(session, self.vault_file), ()
         content = read_input(self.descriptor, max_bytes=max(MAX_WALLET_BYTES, vault_file.MAX_BYTES))
+        noted: tuple[Finding, ...] = ()
+        if detect_format(content) is VaultFormat.DESCRIPTOR:
+            content, noted = without_annotations(content)
         network = None if self.network is None else Network(self.network)
-        return read_vault(content, ImportTerms("audited", network, receive_only=_one_branch(content)))[0]
+        vault, findings = read_vault(content, ImportTerms("audited", network, receive_only=_one_branch(content)))
+        return vault, (*noted, *findings)
 
 
 def _one_branch(content: bytes) -> bool:

@@ -133,7 +133,8 @@ class CoreRpcBackend:
         if self.tip() != tip:
             raise _moving()
         difference = (
-            f"{view.differences} coins are in only one of the wallet's own list of coins and its transactions",
+            f"{Code.CHAIN_DISAGREES}: {view.differences} coins are in only one of the wallet's own list of coins "
+            "and its transactions",
         )
         return WatchResult(tip, view.transactions, view.coins, self._gaps(request.birth_height) + difference)
 
