@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: venv hwi demo test lint bench node postgres electrum browser fuzz mutants wheels wheels-usb vectors lock
+.PHONY: venv hwi demo test lint bench node postgres electrum interop browser fuzz mutants wheels wheels-usb vectors lock
 
 # The lock is installed in steps, each with hashes: build backends first, so that no sdist can fetch an
 # unhashed one; then everything without resolving anything; then the project itself, editable.
@@ -58,6 +58,16 @@ electrum:
 browser:
 	@tests/support/get-browser .browser
 
+# Another implementation of BIP 322 (PyPI's bip322-core) in an environment of its own, for the tests marked `interop`:
+# it wants an older version of a package that our own lock has.
+INTEROP := .interop
+interop: $(INTEROP)/.ready
+$(INTEROP)/.ready: requirements/build.txt requirements/interop.txt
+	$(PYTHON) -m venv --clear $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r requirements/interop.txt
+	@touch $@
+
 bench: venv
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/journal_speed.py
@@ -91,5 +101,5 @@ wheels-usb: wheels
 # asks for: that stands in usb.in.
 UV_COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q
 lock:
-	for name in build run dev usb; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
+	for name in build run dev usb interop; do $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt; done
 	$(UV_COMPILE) --no-deps requirements/hwi.in -o requirements/hwi.txt

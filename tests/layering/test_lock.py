@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-_LOCKS = ("build.txt", "run.txt", "dev.txt", "usb.txt", "hwi.txt")
+_LOCKS = ("build.txt", "run.txt", "dev.txt", "usb.txt", "hwi.txt", "interop.txt")
 
 
 def _stated(lines: list[str]) -> set[str]:
