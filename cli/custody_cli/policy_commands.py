@@ -19,12 +19,14 @@ from custody.workflow.office import Office, decide_again, open_office
 from custody.workflow.policy_documents import read_policy, run_policy_cases
 from custody.workflow.proposal_access import find_proposal
 from custody.workflow.proposal_view import view_proposal
+from custody.workflow.share import policy_to_share
 from custody_cli.change_commands import sign_and_record
 from custody_cli.change_screen import change_answer
 from custody_cli.loading import workspace_of
-from custody_cli.options import NounGroup, examples, read_input
+from custody_cli.options import STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
+from custody_cli.share_output import shared_answer
 from custody_cli.statement_options import require_one_way, signature_options
 from custody_cli.system import surroundings_of
 
@@ -188,6 +190,22 @@ def template(name: str | None, cases: bool, schema: bool) -> Answer:
         return Answer({"templates": [*names]}, lambda: names)
     text = templates.template_cases(name) if cases else templates.template(name)
     return Answer({"name": name, "content": text}, lambda: (), raw=text.encode())
+
+
+@policy.command(
+    epilog=examples("custody policy share -o shared.yaml", "custody policy share policy.yaml --keep-amounts")
+)
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option("--keep-amounts", is_flag=True, help="Keep the limits; they tell how large the reserve is.")
+@click.option("-o", "--output", default=STDIO, metavar="FILE", help="A new file; stdout by default.")
+@click.pass_obj
+def share(session: Session, file: str | None, keep_amounts: bool, output: str) -> Answer:
+    """Write the policy in force, or FILE, for a partner: its structure, without any name of ours.
+
+    Only what is known to tell nothing passes; the rest becomes placeholders. What is written is a policy again.
+    """
+    read = _read(file) if file is not None else _in_force(open_office(workspace_of(session)))
+    return shared_answer("policy", policy_to_share(read, keep_amounts=keep_amounts), output)
 
 
 @policy.command(

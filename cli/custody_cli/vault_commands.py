@@ -37,6 +37,7 @@ from custody_cli.vault_backup import backup, restore
 from custody_cli.vault_create import birth_height_option, create, created_answer, ungoverned_option
 from custody_cli.vault_found import found
 from custody_cli.vault_round_two import RoundTwoOptions, held_against, round_two_lines, round_two_options
+from custody_cli.vault_template import template
 from custody_cli.vault_text import vault_json, vault_lines
 from custody_hardware.device_profiles import load_profiles
 
@@ -211,6 +212,7 @@ def export(session: Session, kind: str, output: str, token_file: str | None, vau
 
 
 vault.add_command(found)
+vault.add_command(template)
 vault.add_command(backup)
 vault.add_command(restore)
 
