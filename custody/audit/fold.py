@@ -52,31 +52,68 @@ def fold(entries: Iterable[Entry]) -> State:
         Altered: JOURNAL_ALTERED with the entry's position.
         UpgradeNeeded: an entry of an unknown kind.
     """
-    rest = iter(entries)
-    first = next(rest, None)
-    if first is None:
-        raise altered("the journal is empty: it adopts no vault")
-    with _within(first):
-        state = _adopted(first)
-    return _folded(state, rest)
+    replay = Replay()
+    for entry in entries:
+        replay.apply(entry)
+    return replay.state
 
 
 def fold_more(state: State, entries: Iterable[Entry]) -> State:
     """Return the state after further entries; `state` stays as it is. Raises as `fold`."""
-    return _folded(StateBuilder.of(state), entries)
-
-
-def _folded(state: StateBuilder, entries: Iterable[Entry]) -> State:
+    replay = Replay(StateBuilder.of(state))
     for entry in entries:
+        replay.apply(entry)
+    return replay.state
+
+
+class Replay:
+    """A fold that goes entry by entry, for whoever looks at the state between two of them."""
+
+    def __init__(self, builder: StateBuilder | None = None) -> None:
+        self._builder = builder
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a vault is adopted."""
+        return self._builder is not None
+
+    @property
+    def builder(self) -> StateBuilder:
+        """The state while it is being folded: to look at, between two entries.
+
+        Raises:
+            Altered: no entry adopted a vault yet.
+        """
+        if self._builder is None:
+            raise altered("the journal is empty: it adopts no vault")
+        return self._builder
+
+    @property
+    def state(self) -> State:
+        """The state so far. Raises as `builder`."""
+        return self.builder.freeze()
+
+    def apply(self, entry: Entry) -> None:
+        """Apply the next entry.
+
+        Where it raises, the entry counts for nothing but the chain's time that it saw: an auditor goes on from there.
+
+        Raises:
+            Altered: JOURNAL_ALTERED with the entry's position. UpgradeNeeded: its kind is unknown.
+        """
+        if self._builder is None:
+            with _within(entry):
+                self._builder = _adopted(entry)
+            return
         step = _step_of(entry.kind)
         if step is None:
             raise _unknown_kind(entry)
         with _within(entry):
             if entry.tip is not None:
-                state.governance = advance(state.governance, entry.tip.median_time_past, entry.seq)
-            step(state, entry)
-        state.head_seq = entry.seq
-    return state.freeze()
+                governance = advance(self._builder.governance, entry.tip.median_time_past, entry.seq)
+                self._builder.governance = governance
+            step(self._builder, entry)
+        self._builder.head_seq = entry.seq
 
 
 def _step_of(kind: str) -> Step | None:

@@ -6,7 +6,8 @@ outputs are ours stands in the entry and was decided by our own scripts; an audi
 doubts it derives again.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from custody.audit.fold_governance import advance
 from custody.audit.journal import Entry
@@ -41,47 +42,85 @@ _KEYS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one entry says of the chain."""
+
+    tip: SeenTip
+    incomplete: tuple[str, ...]
+    """Why it is not complete; empty where it is."""
+    compared: bool
+    """Whether it was compared with the node's set of unspent outputs."""
+    seen: tuple[SeenTransaction, ...]
+    """Transactions that are new, or stand elsewhere than before."""
+    lost: tuple[str, ...]
+    """Txids that it takes back: their blocks vanished, or they left the mempool."""
+
+
 def apply_observation(state: StateBuilder, entry: Entry) -> None:
-    """Apply one `chain_observed` entry."""
+    """Apply one `chain_observed` entry; one that is refused leaves no half of itself."""
+    found = read_observation(state, entry)
+    for txid in found.lost:
+        del state.transactions[txid]
+    state.see(found.tip)
+    state.governance = advance(state.governance, found.tip.median_time_past, entry.seq)
+    for one in found.seen:
+        _add(state, one)
+    state.is_complete = not found.incomplete
+    state.incomplete = found.incomplete
+    state.has_complete_sync = state.has_complete_sync or (state.is_complete and found.compared)
+
+
+def read_observation(state: StateBuilder, entry: Entry) -> Observation:
+    """Read one `chain_observed` entry as it follows on `state`, which stays as it is.
+
+    Raises:
+        InvalidInput: a body of a wrong shape, or one that contradicts what was seen before.
+    """
     body = fields_of(entry.body, "the body", _KEYS)
     complete = boolean_of(body["complete"], "complete")
     incomplete = list_of(text_of, body["incomplete"], "incomplete")
     if complete is bool(incomplete):
         raise malformed("an observation is complete and says why it is not, or neither")
-    compared = boolean_of(body["compared_with_utxo_set"], "compared_with_utxo_set")
     scanned = fields_of(body["scanned"], "scanned", ("receive", "change"))
     for branch in ("receive", "change"):
         integer_of(scanned[branch], f"scanned.{branch}")
-    taken_back = _take_back(state, body)
-    tip = _tip_of(body["tip"])
-    state.see(tip)
-    state.governance = advance(state.governance, tip.median_time_past, entry.seq)
-    for value in list_of(_any_of, body["transactions"], "transactions"):
-        _add(state, taken_back, _transaction_of(value, entry.seq))
-    state.is_complete = complete
-    state.incomplete = incomplete
-    state.has_complete_sync = state.has_complete_sync or (complete and compared)
+    found = Observation(
+        tip=_tip_of(body["tip"]),
+        incomplete=incomplete,
+        compared=boolean_of(body["compared_with_utxo_set"], "compared_with_utxo_set"),
+        seen=list_of(partial(_transaction_of, entry.seq), body["transactions"], "transactions"),
+        lost=_taken_back(state, body),
+    )
+    _require_same_outputs(state, found.seen)
+    return found
 
 
-def _take_back(state: StateBuilder, body: dict[str, JsonValue]) -> dict[str, SeenTransaction]:
+def _taken_back(state: StateBuilder, body: dict[str, JsonValue]) -> tuple[str, ...]:
     vanished = set(list_of(hash_of, body["vanished_blocks"], "vanished_blocks"))
     gone = set(list_of(hash_of, body["gone"], "gone"))
     if not vanished and not gone:
-        return {}
+        return ()
     lost = {txid: one for txid, one in state.transactions.items() if txid in gone or one.block_hash in vanished}
     for txid, one in lost.items():
         if one.block_hash is not None and one.block_hash not in vanished:
             raise malformed(f"transaction {txid} is gone, and its block did not vanish")
-        del state.transactions[txid]
-    return lost
+    return tuple(lost)
 
 
-def _add(state: StateBuilder, taken_back: dict[str, SeenTransaction], seen: SeenTransaction) -> None:
-    before = state.transactions.get(seen.txid, taken_back.get(seen.txid))
-    if before is not None and [(one.value, one.script_pubkey) for one in before.outputs] != [
-        (one.value, one.script_pubkey) for one in seen.outputs
-    ]:
-        raise malformed(f"transaction {seen.txid} has other outputs than before")
+def _require_same_outputs(state: StateBuilder, seen: tuple[SeenTransaction, ...]) -> None:
+    """Demand that each transaction has the outputs that it had before, in this observation or in an earlier one."""
+    known: dict[str, SeenTransaction] = {}
+    for one in seen:
+        before = known.get(one.txid, state.transactions.get(one.txid))
+        if before is not None and [(out.value, out.script_pubkey) for out in before.outputs] != [
+            (out.value, out.script_pubkey) for out in one.outputs
+        ]:
+            raise malformed(f"transaction {one.txid} has other outputs than before")
+        known[one.txid] = one
+
+
+def _add(state: StateBuilder, seen: SeenTransaction) -> None:
     if not state.has_complete_sync:
         state.prior_txids.add(seen.txid)
     is_prior = seen.txid in state.prior_txids
@@ -102,7 +141,7 @@ def _tip_of(value: JsonValue) -> SeenTip:
     )
 
 
-def _transaction_of(value: JsonValue, seq: int) -> SeenTransaction:
+def _transaction_of(seq: int, value: JsonValue, _what: str) -> SeenTransaction:
     found = fields_of(
         value, "a transaction", ("txid", "block_hash", "height", "fee_sats", "coinbase", "inputs", "outputs")
     )
@@ -134,10 +173,6 @@ def _input_of(value: JsonValue, what: str) -> OwnInput:
         integer_of(found["branch"], "branch"),
         integer_of(found["index"], "index"),
     )
-
-
-def _any_of(value: JsonValue, _what: str) -> JsonValue:
-    return value
 
 
 def _output_of(value: JsonValue, what: str) -> tuple[int, SeenOutput]:

@@ -27,21 +27,28 @@ class _Signed:
     s: int
     place: str
     """Proposal and input, for people."""
+    seq: int
+    """Entry that recorded it."""
 
 
 def nonce_findings(state: State, vault: Vault) -> tuple[Finding, ...]:
     """Return a finding for each nonce that is used twice or too small, in any signature that the journal holds."""
+    return tuple(finding for _seq, finding in placed_nonce_findings(state, vault))
+
+
+def placed_nonce_findings(state: State, vault: Vault) -> tuple[tuple[int, Finding], ...]:
+    """Return the same, each with the entry that shows it: of two signatures with one nonce the later one's."""
     by_nonce: dict[int, dict[tuple[bytes, int], _Signed]] = {}
     for record in state.proposals.values():
         for r, signed in _signatures(record, vault):
             by_nonce.setdefault(r, {})[signed.public_key, signed.s] = signed
-    found: list[Finding] = []
+    found: list[tuple[int, Finding]] = []
     for r, signatures in by_nonce.items():
         several = tuple(signatures.values())
         if len(several) > 1:
-            found.append(_repeated(several))
+            found.append((max(one.seq for one in several), _repeated(several)))
         if r.bit_length() <= SMALL_BITS:
-            found.append(_small(several[0]))
+            found.append((several[0].seq, _small(several[0])))
     return tuple(found)
 
 
@@ -53,8 +60,9 @@ def _signatures(record: ProposalRecord, vault: Vault) -> Iterator[tuple[int, _Si
             continue  # a claim that verifies nowhere; it is refused where it is used
         derivations = record.psbt.inputs[one.input_index].derivations
         owner = next((d.origin.fingerprint for d in derivations if d.public_key == one.public_key), b"")
-        place = f"proposal {record.proposal_id[:16]} input {one.input_index}"
-        yield numbers[0], _Signed(names.get(owner, "a key of nobody"), one.public_key, numbers[1], place)
+        place = f"proposal {record.proposal_id[:16]} input {one.input_index}, entry {one.seq}"
+        owner_name = names.get(owner, "a key of nobody")
+        yield numbers[0], _Signed(owner_name, one.public_key, numbers[1], place, one.seq)
 
 
 def _numbers(signature: bytes) -> tuple[int, int] | None:
@@ -75,7 +83,7 @@ def _integer(data: bytes) -> tuple[int | None, bytes]:
 
 def _repeated(signatures: tuple[_Signed, ...]) -> Finding:
     names = ", ".join(dict.fromkeys(one.cosigner for one in signatures))
-    places = ", ".join(one.place for one in signatures)
+    places = "; ".join(one.place for one in signatures)
     return Finding(
         Code.NONCE_REPEATED,
         Severity.REFUSE,

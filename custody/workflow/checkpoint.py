@@ -238,19 +238,6 @@ def governance_findings(hashes: Hashes, gov: GovernanceState) -> list[Finding]:
     Warnings: one officer can sign a head that no journal ever had, and must not stop the vault by it. What
     proves a second history is a checkpoint that was kept elsewhere (`compare_checkpoint`).
     """
-    false = [
-        Finding(
-            Code.AUTHORITY_DISREGARDED,
-            Severity.WARN,
-            f"entry:{one.seq}",
-            f"`{one.officer}` signed head {one.head} of {one.length} entries; this journal has "
-            f"{hashes.of_head(one.length) or 'none'} there, so that the checkpoint counts for nothing",
-            f"Ask `{one.officer}` where that head comes from, and hold the journal against the checkpoint files kept "
-            "elsewhere (`journal verify --checkpoint`).",
-        )
-        for one in gov.checkpoints
-        if hashes.of_head(one.length) != one.head
-    ]
     vain = [
         Finding(
             Code.AUTHORITY_DISREGARDED,
@@ -261,7 +248,27 @@ def governance_findings(hashes: Hashes, gov: GovernanceState) -> list[Finding]:
         )
         for one in gov.disregarded
     ]
-    return [*false, *vain]
+    return [*(finding for _seq, finding in false_checkpoints(hashes, gov)), *vain]
+
+
+def false_checkpoints(hashes: Hashes, gov: GovernanceState) -> list[tuple[int, Finding]]:
+    """Return the checkpoints in a journal that don't fit it, each with its entry."""
+    return [
+        (
+            one.seq,
+            Finding(
+                Code.AUTHORITY_DISREGARDED,
+                Severity.WARN,
+                f"entry:{one.seq}",
+                f"`{one.officer}` signed head {one.head} of {one.length} entries; this journal has "
+                f"{hashes.of_head(one.length) or 'none'} there, so that the checkpoint counts for nothing",
+                f"Ask `{one.officer}` where that head comes from, and hold the journal against the checkpoint files "
+                "kept elsewhere (`journal verify --checkpoint`).",
+            ),
+        )
+        for one in gov.checkpoints
+        if hashes.of_head(one.length) != one.head
+    ]
 
 
 def _signers(gov: GovernanceState, kept: SignedHead) -> list[str]:

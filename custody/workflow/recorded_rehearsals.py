@@ -31,7 +31,36 @@ def verified_signers(vault: Vault, signers: Signers) -> Signers:
 
 def rehearsal_findings(vault: Vault, signers: Signers) -> tuple[Finding, ...]:
     """Return a finding for each record that its cosigner's key did not sign for; a false signature refuses."""
-    return tuple(_findings(vault, signers))
+    return tuple(finding for _seq, finding in placed_rehearsal_findings(vault, signers))
+
+
+def placed_rehearsal_findings(vault: Vault, signers: Signers) -> Iterator[tuple[int, Finding]]:
+    """Yield the same, each with the entry that it is about."""
+    for cosigner in vault.cosigners:
+        record = signers.of(cosigner.name)
+        for signed, problem in _problems(vault, cosigner, record.rehearsals):
+            yield (
+                signed.seq,
+                Finding(
+                    Code.BAD_SIGNATURE,
+                    Severity.REFUSE,
+                    cosigner.where,
+                    f"rehearsal {signed.number} of `{cosigner.name}` (entry {signed.seq}): {problem}",
+                    "Put no money on this key before `custody device check` passes; ask who wrote the entry.",
+                ),
+            )
+        if record.check is not None and not _is_backed(record, _good(vault, cosigner, record.rehearsals)):
+            yield (
+                record.check.seq,
+                Finding(
+                    Code.DEVICE_UNPROVEN,
+                    Severity.WARN,
+                    cosigner.where,
+                    f"entry {record.check.seq} says that the device of `{cosigner.name}` passed a check, and no new "
+                    "signature by its key stands behind that",
+                    "It counts as unchecked: run `custody device check`, and ask who wrote the entry.",
+                ),
+            )
 
 
 def _verified(vault: Vault, name: str, record: SignerRecord) -> SignerRecord:
@@ -51,28 +80,6 @@ def _is_backed(record: SignerRecord, good: Sequence[SignedRehearsal]) -> bool:
         return False
     first = next((one.seq for one in good if one.unsigned_txid == check.unsigned_txid), None)
     return first is not None and first < check.seq and not any(first < one.seq < check.seq for one in record.mismatches)
-
-
-def _findings(vault: Vault, signers: Signers) -> Iterator[Finding]:
-    for cosigner in vault.cosigners:
-        record = signers.of(cosigner.name)
-        for signed, problem in _problems(vault, cosigner, record.rehearsals):
-            yield Finding(
-                Code.BAD_SIGNATURE,
-                Severity.REFUSE,
-                cosigner.where,
-                f"rehearsal {signed.number} of `{cosigner.name}` (entry {signed.seq}): {problem}",
-                "Put no money on this key before `custody device check` passes; ask who wrote the entry.",
-            )
-        if record.check is not None and not _is_backed(record, _good(vault, cosigner, record.rehearsals)):
-            yield Finding(
-                Code.DEVICE_UNPROVEN,
-                Severity.WARN,
-                cosigner.where,
-                f"entry {record.check.seq} says that the device of `{cosigner.name}` passed a check, and no new "
-                "signature by its key stands behind that",
-                "It counts as unchecked: run `custody device check`, and ask who wrote the entry.",
-            )
 
 
 def _problems(

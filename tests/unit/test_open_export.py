@@ -13,6 +13,7 @@ from custody.workflow.open_export import open_export
 from support.backups import backup_of
 from support.journals import export
 from support.ledger import OUTSIDE, Ledger
+from support.secrets import wif
 from support.vaults import make_vault
 
 
@@ -89,8 +90,8 @@ def test_a_backup_with_a_false_digest_is_refused(entries: list[Entry], tmp_path:
     assert "section journal" in str(refused.value.details["findings"])
 
 
-def test_a_private_key_in_any_line_is_refused_and_not_echoed(entries: list[Entry], tmp_path: Path) -> None:
-    secret = "L1aW4aubDFB7yfras2S1mN3bqg9nwySY8nkoLmJebSLD5BWv3ENZ"
+def test_a_private_key_in_any_line_is_refused_and_not_echoed(tmp_path: Path) -> None:
+    secret = wif("an export", version=0x80, compressed=True)
     ledger = Ledger(make_vault())
     ledger.add(
         "label_set",
