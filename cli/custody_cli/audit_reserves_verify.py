@@ -1,5 +1,6 @@
 """`custody audit reserves verify`: statements judged with the verifier's own node. No workspace is needed."""
 
+from pathlib import Path
 from typing import Unpack
 
 import click
@@ -21,6 +22,8 @@ from custody_cli.audit_sources import (
 )
 from custody_cli.options import CustodyCommand, examples, read_input
 from custody_cli.output import Answer
+from custody_cli.page_check import read_page
+from custody_cli.page_verdict import PageQuestion, page_answer
 from custody_cli.session import Session
 
 
@@ -31,6 +34,7 @@ from custody_cli.session import Session
         "--cookie ~/.bitcoin/.cookie",
         "custody audit reserves verify bank.json treasury.json --challenge bank-asked.json "
         "--challenge treasury-asked.json --node http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie",
+        "custody audit reserves verify --page page --node http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie",
         "custody audit reserves verify --bip127 proof.txn --message message.txt --network main "
         "--node http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie",
     ),
@@ -49,6 +53,13 @@ from custody_cli.session import Session
     metavar="BLOCKS",
     help="Take a challenge whose block is up to so old; else 144, and not after it expired.",
 )
+@click.option(
+    "--page",
+    "page_folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Check a public page: every byte of it, and the statements beside it, of whatever age.",
+)
 @click.option("--bip127", "bip127_file", metavar="FILE", help="Judge a BIP 127 proof instead, a transaction in hex.")
 @click.option("--message", "message_file", metavar="FILE", help="With --bip127: the file that holds its message.")
 @vault_options
@@ -59,6 +70,7 @@ def verify(
     statements: tuple[str, ...],
     challenge_files: tuple[str, ...],
     max_age: int | None,
+    page_folder: Path | None,
     bip127_file: str | None,
     message_file: str | None,
     vault_file: str | None,
@@ -74,14 +86,19 @@ def verify(
     source = ChainChoice(**chain)
     vault = VaultArguments(vault_file=vault_file, descriptor=descriptor, network=network)
     if bip127_file is not None:
-        if statements or challenge_files or message_file is None:
-            raise click.UsageError("--bip127 goes with --message, and with no statement or challenge")
+        if statements or challenge_files or page_folder is not None or message_file is None:
+            raise click.UsageError("--bip127 goes with --message, and with no statement, challenge or page")
         return judge_bip127_file(session, bip127_file, message_file, source, network)
-    if not statements:
-        raise click.UsageError("name a statement, or --bip127")
+    if page_folder is not None and max_age is not None:
+        raise click.UsageError("--page takes no --max-age: a page says its date, and may be old")
+    if not statements and page_folder is None:
+        raise click.UsageError("name a statement, --page, or --bip127")
     claims = [parse_statement(read_input(place, max_bytes=MAX_BYTES)) for place in statements]
     sent = [_challenge(place) for place in challenge_files]
     known = _known(session, vault)
+    if page_folder is not None:
+        question = PageQuestion(tuple(claims), tuple(sent), known)
+        return page_answer(session, source, read_page(page_folder), question)
     with source.opened(session, claims[0].challenge.network) as backend:
         verdict = verify_reserves(
             backend,

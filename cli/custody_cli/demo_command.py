@@ -9,6 +9,7 @@ error: what is printed at the end was seen.
 import contextlib
 import io
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -31,6 +32,17 @@ from custody.errors import ChainUnavailable, CheckFailed, InvalidInput, JsonValu
 from custody.workflow.office import open_office
 from custody.workflow.sync_coins import watch_request
 from custody.workspace.layout import Workspace
+from custody.workspace.swapped_folder import PUBLIC_FILE_MODE
+from custody_cli.demo_audit import (
+    AUDIT_FOLDER,
+    BLOCKS_NAME,
+    CHALLENGE_NAME,
+    EXPORT_NAME,
+    PAGE_NAME,
+    STATEMENT_NAME,
+    AuditFolder,
+    practice_statement,
+)
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Line, Style, Styled, print_lines
 from custody_cli.session import Session
@@ -82,6 +94,8 @@ class _Story:
         self._sign(proposal_id)
         txid = self._broadcast(proposal_id)
         counted = self._recount()
+        self._audit()
+        self._publish()
         return self._ending(proposal_id, txid, refused, counted)
 
     def _create(self) -> None:
@@ -161,6 +175,41 @@ class _Story:
         self._run(["journal", "verify"])
         return total
 
+    def _audit(self) -> None:
+        self._say("8. An auditor asks for a proof, with a nonce and a block that nobody knew before.")
+        audit = AuditFolder(self._folder / AUDIT_FOLDER)
+        audit.make(self._folder)
+        asked = ["--network", "regtest", "--holder", "Republic of Practice", "--purpose", "Audit of the demo"]
+        nonce = sha256(b"custody demo: the auditor's nonce").hex()
+        challenge = audit.file(CHALLENGE_NAME)
+        self._run(
+            ["audit", "reserves", "challenge", *asked, "--nonce", nonce, "-o", challenge], only=("block", "a proof")
+        )
+        self._say("   Three devices sign the challenge for each funded address; the messages can't spend anything.")
+        office = open_office(Workspace(self._folder))
+        with self._chain() as chain:
+            request = watch_request(office.vault, _WINDOW, _WINDOW)
+            audit.keep_statement(practice_statement(office.vault, audit.challenge(), chain, request, _SIGNERS))
+        verify = ["audit", "reserves", "verify"]
+        self._run([*verify, audit.file(STATEMENT_NAME), "--challenge", challenge], only=("VALID", "proven sum", "keys"))
+
+    def _publish(self) -> None:
+        self._say("9. The public page, and everything that an auditor takes along.")
+        audit = AuditFolder(self._folder / AUDIT_FOLDER)
+        page = audit.file(PAGE_NAME)
+        self._run(["audit", "publish", "--statement", audit.file(STATEMENT_NAME), "-o", page], only=("wrote", "total"))
+        self._say("   Somebody changes one digit of the total on the web server:")
+        index = Path(page) / "index.html"
+        good = atomic.read_file(index, max_bytes=10_000_000)
+        atomic.replace_file(index, _with_another_total(good), mode=PUBLIC_FILE_MODE)
+        verify = ["audit", "reserves", "verify", "--page", page]
+        self._run(verify, expect=3, only=("NOT VALID", "REFUSE"))
+        atomic.replace_file(index, good, mode=PUBLIC_FILE_MODE)
+        self._say("   (the page was mended again)")
+        self._run(verify, only=("VALID", "proven sum"))
+        self._run(["journal", "export", "-o", audit.file(EXPORT_NAME)], only=("wrote",))
+        self._run(["regtest", "export", "-o", audit.file(BLOCKS_NAME)], only=("wrote",))
+
     def _ending(self, proposal_id: str, txid: str, refused: str, counted: int) -> Answer:
         seen: dict[str, JsonValue] = {
             "proposal_id": proposal_id,
@@ -197,8 +246,8 @@ class _Story:
         is_create = tuple(command[:2]) == ("vault", "create")
         arguments = list(command) if is_create else ["--vault", str(self._folder), *command]
         code, out, err = _captured(arguments)
-        words = command if shown is None else [*command[:2], shown]
-        lines: list[Line] = [Styled(f"$ custody {' '.join(words)}", Style.FAINT)]
+        words = shlex.join(command) if shown is None else " ".join((*command[:2], shown))
+        lines: list[Line] = [Styled(f"$ custody {words}", Style.FAINT)]
         lines += [f"  {line}" for line in (out + err).splitlines() if not only or line.startswith(only)]
         if expect:
             lines.append(Styled(f"  exit {code}: refused, as it must be", Style.BAD))
@@ -232,6 +281,13 @@ def _with_stolen_change(psbt: Psbt) -> bytes:
         if output.derivations:
             return psbt.with_output(number, replace(output, script_pubkey=_script("thief"))).serialize()
     raise CheckFailed(Code.CHANGE_METADATA_MISSING, "the demo's payment has no change", advice="Report this as a bug.")
+
+
+def _with_another_total(page: bytes) -> bytes:
+    """Return the page with another first digit of the total that it shows large."""
+    before, mark, after = page.partition(b'class="total">')
+    _demand(bool(mark), "the page shows no total")
+    return before + mark + (b"9" if after[:1] != b"9" else b"8") + after[1:]
 
 
 def _stranger(number: int) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.browser import DESKTOP, LOOKS, PHONE, Browser, Look
+from support.browser import DESKTOP, LOOKS, PHONE, Browser, Look, pages_of
 from support.pages import sample_head, sample_site, sample_statement
 
 pytestmark = pytest.mark.browser
@@ -69,10 +69,7 @@ def test_the_longest_total_fits_into_a_phone(browser: Browser, tmp_path: Path) -
 
 def test_it_prints(browser: Browser, page: Path) -> None:
     browser.open(page)
-    pdf = browser.pdf()
-    assert pdf.startswith(b"%PDF-")
-    assert pdf.rstrip().endswith(b"%%EOF")
-    assert 1 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") + pdf.count(b"/Type /Page/") <= 6
+    assert 1 <= pages_of(browser.pdf()) <= 5
 
 
 def test_the_checks_find_what_is_wrong(browser: Browser, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ Source: Chrome DevTools Protocol (messages of JSON, each ended by a zero byte, o
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -172,6 +173,18 @@ class Browser:
         line, _, self._pending = self._pending.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
         return message
+
+
+def pages_of(pdf: bytes) -> int:
+    """Return how many pages a PDF of Chromium has: it writes each as a plain object, and a table of all objects."""
+    assert pdf.startswith(b"%PDF-1.")
+    assert pdf.rstrip().endswith(b"%%EOF")
+    start = int(pdf.rsplit(b"startxref", 1)[1].split()[0])
+    assert pdf[start : start + 4] == b"xref"
+    pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
+    counts = re.findall(rb"/Type\s*/Pages\b[^>]*?/Count\s+(\d+)", pdf)
+    assert pages == max(map(int, counts))
+    return pages
 
 
 def _find(variable: str, name: str) -> str | None:

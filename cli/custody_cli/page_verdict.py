@@ -1,0 +1,136 @@
+"""Verdicts about a public page: before it is written by its publisher, and afterwards by anybody.
+
+Both ask a node. A page is for one block and stays readable for years, so the age of its challenge's block
+speaks neither for nor against it; the page says the date.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from custody.audit.challenge import MAX_HEIGHT, Challenge
+from custody.audit.publish import PageFacts
+from custody.audit.reserves import Statement
+from custody.audit.reserves_descriptor import KnownVault
+from custody.audit.reserves_verify import Reserve, ReservesVerdict
+from custody.bitcoin.amount import format_btc
+from custody.codes import Code
+from custody.errors import ChainUnavailable, Finding, JsonValue, Severity
+from custody.ports import ChainBackend, Tip
+from custody.workflow.verify_reserves import verify_reserves
+from custody_cli.audit_reserves_screen import EXITS, verdict_answer
+from custody_cli.audit_sources import ChainChoice
+from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
+from custody_cli.page_check import PageCheck, PageFolder, check_page
+from custody_cli.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class PageEvidence:
+    """What a node said about the statements behind a page."""
+
+    verdict: ReservesVerdict
+    block: Tip
+    """The challenge's block."""
+    tip: Tip
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuestion:
+    """What a reader asks about a page besides its folder."""
+
+    statements: tuple[Statement, ...] = ()
+    """Those that a reader of a page of commitments was given."""
+    challenges: tuple[Challenge, ...] = ()
+    known: KnownVault | None = None
+
+
+def confirm_statements(session: Session, source: ChainChoice, statements: Sequence[Statement]) -> PageEvidence | Answer:
+    """Return what a publisher's node says, or the answer that forbids to publish: the statements are not valid.
+
+    Raises:
+        ChainUnavailable: no node answers; a snapshot is not enough.
+    """
+    if source.snapshot is not None:
+        raise ChainUnavailable(
+            Code.UTXO_UNVERIFIED,
+            "a snapshot only repeats its writer's word; a public total needs a node",
+            advice="Name your node with --node and --cookie.",
+        )
+    evidence = _asked(session, source, PageQuestion(tuple(statements)))
+    if evidence.verdict.result is Reserve.VALID and evidence.verdict.coins_unspent is Reserve.VALID:
+        return evidence
+    return verdict_answer(evidence.verdict, statements[0].challenge, evidence.tip, source.describe())
+
+
+def page_answer(session: Session, source: ChainChoice, page: PageFolder, question: PageQuestion) -> Answer:
+    """Return what there is to say about a page: its bytes against its statements, these against the reader's node."""
+    check = check_page(page, question.statements)
+    if not check.is_counted:
+        return _not_counted(page.facts, check)
+    evidence = _asked(session, source, replace(question, statements=check.statements))
+    findings = (*check.findings, *_date_findings(page.facts, evidence), *evidence.verdict.findings)
+    result = evidence.verdict.result
+    if any(finding.severity is Severity.REFUSE for finding in findings):
+        result = Reserve.INVALID
+    verdict = replace(evidence.verdict, findings=findings, result=result)
+    return verdict_answer(verdict, check.statements[0].challenge, evidence.tip, source.describe())
+
+
+def _asked(session: Session, source: ChainChoice, question: PageQuestion) -> PageEvidence:
+    challenge = question.statements[0].challenge
+    with source.opened(session, challenge.network) as backend:
+        verdict = verify_reserves(
+            backend,
+            question.statements,
+            question.challenges,
+            session.progress,
+            known=question.known,
+            max_age=MAX_HEIGHT,
+            is_word_of_writer=source.snapshot is not None,
+        )
+        return PageEvidence(verdict, _block(backend, challenge), backend.tip())
+
+
+def _block(backend: ChainBackend, challenge: Challenge) -> Tip:
+    block = backend.block_at(challenge.height)
+    if block is None:
+        raise ChainUnavailable(
+            Code.BLOCK_UNKNOWN,
+            f"the chain that was asked ends before block {challenge.height}",
+            advice="Wait until the node has caught up, then run the command again.",
+        )
+    return block
+
+
+def _date_findings(facts: PageFacts, evidence: PageEvidence) -> list[Finding]:
+    if facts.block.median_time == evidence.block.median_time_past:
+        return []
+    message = f"it dates the block {facts.block.median_time}, the node says {evidence.block.median_time_past}"
+    advice = "Believe nothing on this page; take it again from its publisher, and tell them."
+    return [Finding(Code.PAGE_DIFFERS, Severity.REFUSE, "page:page.json", message, advice)]
+
+
+def _not_counted(facts: PageFacts, check: PageCheck) -> Answer:
+    refused = any(finding.severity is Severity.REFUSE for finding in check.findings)
+    result = Reserve.INVALID if refused else Reserve.INCONCLUSIVE
+
+    def lines() -> list[Line]:
+        word = "NOT VALID: don't rely on it" if refused else "INCONCLUSIVE: the total can't be counted from this page"
+        return [
+            Styled(word, Style.BAD),
+            *finding_lines(check.findings),
+            f"the page says    {format_btc(facts.total)} BTC at block {facts.block.height}, the custodian's word",
+            Styled("NOT PROVEN, whatever stands above:", Style.STRONG),
+            *(f"  - {text}" for text in facts.not_proven),
+        ]
+
+    json: dict[str, JsonValue] = {
+        "result": str(result),
+        "claimed_sats": facts.total,
+        "height": facts.block.height,
+        "block_hash": facts.block.block_hash,
+        "commitments": len(facts.commitments),
+        "findings": findings_json(check.findings),
+        "not_proven": list(facts.not_proven),
+    }
+    return Answer(json, lines, exit_code=EXITS[result])
