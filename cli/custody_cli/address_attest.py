@@ -1,6 +1,6 @@
 """`custody address attest`: officers sign a receive address for whoever will pay to it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -8,7 +8,6 @@ import click
 from custody import atomic
 from custody.bitcoin.amount import parse_amount
 from custody.documents.display import group_address
-from custody.errors import JsonValue
 from custody.people.receive import MAX_HEIGHT
 from custody.people.receive_document import MAX_PROOF
 from custody.people.statement import money
@@ -19,6 +18,7 @@ from custody.workflow.attest_address import (
     document_of,
     draft_receive,
     find_receive,
+    proof_to_sign,
     require_may_sign,
     sign_receive,
     usual_expiry,
@@ -59,6 +59,9 @@ _NO_END = "none"
 @click.option("--label", metavar="TEXT", help="With --next: our own label; the payer doesn't see it.")
 @click.option("--statement", metavar="FILE", help="Write what officers sign, to sign it elsewhere.")
 @click.option(
+    "--proof-psbt", metavar="FILE", help="Write a PSBT in which the address itself signs that text (BIP 322)."
+)
+@click.option(
     "--proof", metavar="FILE", help="Add the address's own signature (BIP 322) over that text, made elsewhere."
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the payer's document, once enough have signed; a new file.")
@@ -74,6 +77,7 @@ def attest(
     expires: str | None,
     label: str | None,
     statement: str | None,
+    proof_psbt: str | None,
     proof: str | None,
     output: str | None,
     key: Path | None,
@@ -95,7 +99,7 @@ def attest(
         require_one_way(key, signature)
     if purpose is not None and (signature is not None or proof is not None):
         raise click.UsageError("new terms aren't signed yet: write them down first, then bring signature or proof")
-    for place in (statement, output):
+    for place in (statement, proof_psbt, output):
         if place is not None:
             atomic.require_creatable(Path(place))
     wanted = None if purpose is None else (index, purpose, amount, payer, label)
@@ -106,10 +110,13 @@ def attest(
         view = _proved(session, view, proof)
     if statement is not None:
         atomic.create_file(Path(statement), view.record.terms.statement.signed_bytes)
+    if proof_psbt is not None:
+        unsigned = proof_to_sign(open_office(workspace_of(session)), view)
+        atomic.create_file(Path(proof_psbt), unsigned.serialize())
     if output is not None:
         document = document_of(open_office(workspace_of(session)), view)
         atomic.create_file(Path(output), document.to_bytes())
-    return _answer(view, statement, output)
+    return _answer(view, {"statement_file": statement, "proof_psbt_file": proof_psbt, "file": output})
 
 
 def _drafted(
@@ -156,8 +163,9 @@ def _proved(session: Session, view: ReceiveView, place: str) -> ReceiveView:
     )
 
 
-def _answer(view: ReceiveView, statement: str | None, output: str | None) -> Answer:
+def _answer(view: ReceiveView, files: Mapping[str, str | None]) -> Answer:
     terms = view.record.terms
+    statement, proof_psbt, output = files["statement_file"], files["proof_psbt_file"], files["file"]
 
     def lines() -> Iterable[Line]:
         yield Styled(group_address(terms.address), Style.STRONG)
@@ -172,6 +180,8 @@ def _answer(view: ReceiveView, statement: str | None, output: str | None) -> Ans
         if statement is not None:
             yield f"wrote {statement}"
             yield from statement_commands(terms.statement, statement)
+        if proof_psbt is not None:
+            yield f"wrote {proof_psbt}: devices sign it; then `custody psbt finalize`, and bring the text with --proof"
         if output is not None:
             yield f"wrote {output}"
         elif view.missing:
@@ -179,5 +189,4 @@ def _answer(view: ReceiveView, statement: str | None, output: str | None) -> Ans
         else:
             yield f"next: custody address attest {terms.index} -o FILE"
 
-    files: dict[str, JsonValue] = {"statement_file": statement, "file": output}
     return Answer({**view.to_json(), **files}, lines)

@@ -14,11 +14,14 @@ from custody.bitcoin.address import script_of
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.bip322 import verify_message
 from custody.bitcoin.descriptor import Branch
+from custody.bitcoin.psbt import Psbt
 from custody.codes import Code
 from custody.errors import CheckFailed, Conflict, InvalidInput, JsonValue, NotYet, UsageError
 from custody.people.approval import require_signed
 from custody.people.receive import ReceiveTerms
 from custody.people.receive_document import OfficerSignature, ReceiveDocument, check_proof_text
+from custody.spend.proof import message_proof
+from custody.spend.review_model import Place
 from custody.workflow.checkpoint import checkpoint_signer
 from custody.workflow.issue_address import checked_address, prepare_address
 from custody.workflow.office import Desk, Event, Office
@@ -170,6 +173,12 @@ def sign_receive(desk: Desk, receive_id: str, name: str | None, signature: str) 
     require_signed(signature, record.terms.statement, desk.state.governance.officers[officer])
     desk.record_authority([(SIGNED, {"receive_id": receive_id, "officer": officer, "signature": signature})])
     return view_receive(desk.state, desk.state.receives[receive_id])
+
+
+def proof_to_sign(office: Office, view: ReceiveView) -> Psbt:
+    """Return the PSBT in which the address's own keys sign the same text; it can't be spent, and a review says so."""
+    terms = view.record.terms
+    return message_proof(office.vault, Place(Branch.RECEIVE, terms.index), terms.statement.signed_bytes)
 
 
 def attach_proof(desk: Desk, receive_id: str, proof: str) -> ReceiveView:

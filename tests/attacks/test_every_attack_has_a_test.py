@@ -30,7 +30,7 @@ DOORS = {
 """What runs a command, of the modules above."""
 
 SETUP = [*range(10, 20), 76, 78, 86, 117, 122]
-OUTPUTS = [*range(20, 29), 36, 45, 97]
+OUTPUTS = [*range(20, 29), 36, 45, 97, 98]
 INPUTS = [30, 31, 32, 33, 34, 35, 40, 41, 42, 43, 44, 46, 47, 48]
 SIGNATURES = [*range(50, 61), 62, 66, 68, 112, 114, 119]
 QR_CODES = [73, 74, 75]

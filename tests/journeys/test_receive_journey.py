@@ -123,6 +123,37 @@ def test_a63_a_revoked_officers_signature_leaves_the_house_no_more(
         assert stopped["error"] == "APPROVER_NOT_AUTHORISED"
 
 
+def test_the_address_itself_can_sign_the_same_text(office: GovernedOffice, tmp_path: Path) -> None:
+    psbt, proof, vault_file = tmp_path / "proof.psbt", tmp_path / "proof.txt", office.folder / "vault.yaml"
+    begun = office.as_("dora", [*NEXT, "--key", office.key("dora"), "--proof-psbt", psbt])
+    sign(office, "ann", begun["index"])
+    reviewed = run_json(["psbt", "review", psbt, "--vault-file", vault_file])
+    assert (reviewed["verdict"], reviewed["purpose"]) == ("clean", "proof")
+    signed = [tmp_path / f"signed{number}.psbt" for number in (1, 2)]
+    for number, path in enumerate(signed, 1):
+        path.write_bytes(office.device(number).sign(psbt.read_bytes()))
+    combined = tmp_path / "combined.psbt"
+    assert run(["psbt", "combine", *signed, "--vault-file", vault_file, "-o", combined]).exit_code == 0
+    assert run(["psbt", "finalize", combined, "--vault-file", vault_file, "-o", proof]).exit_code == 0
+    # A proof over another text, or of another address, is not taken.
+    other = office.as_("dora", NEXT)
+    refused = office.refused("dora", ["address", "attest", other["index"], "--proof", proof], exit_code=3)
+    assert refused["error"] == "ADDRESS_PROOF_INVALID"
+    document = tmp_path / "pool.json"
+    assert office.as_("dora", ["address", "attest", begun["index"], "--proof", proof, "-o", document])["proof"]
+    check = ["address", "verify", "--attestation", document, "--officers", signers(office, tmp_path, "dora", "ann")]
+    assert run_json(check)["proof"] == "valid"
+    assert "proof    valid: a BIP 322 signature by the address's own keys" in run(check).stdout.splitlines()
+    # The address alone vouches for nobody: without officers' keys it stays unverified.
+    alone = run_json(["address", "verify", "--attestation", document], exit_code=3)
+    assert (alone["verdict"], alone["proof"]) == ("unverified", "valid")
+    forged = json.loads(document.read_text())
+    forged["proof"] = forged["proof"][:20] + ("A" if forged["proof"][20] != "A" else "B") + forged["proof"][21:]
+    document.write_text(json.dumps(forged))
+    bad = run_json(check, exit_code=3)
+    assert (bad["verdict"], [one["code"] for one in bad["findings"]]) == ("refused", ["ADDRESS_PROOF_INVALID"])
+
+
 def test_what_is_asked_for_wrongly_is_refused_before_anything_is_handed_out(
     office: GovernedOffice, tmp_path: Path
 ) -> None:
