@@ -11,6 +11,7 @@ pytest_plugins = [
     "support.databases",
     "support.electrum",
     "support.emulators",
+    "support.interop",
     "support.browser",
 ]
 
