@@ -47,7 +47,7 @@ class Prices:
         if price is None:
             return None
         exact = _EXACT.divide(_EXACT.multiply(Decimal(sats), price), Decimal(SATS_PER_BTC))
-        return exact.quantize(_CENT, context=_EXACT)
+        return _EXACT.add(exact.quantize(_CENT, context=_EXACT), Decimal(0))  # which makes -0.00 zero
 
     @classmethod
     def from_csv(cls, data: bytes) -> "Prices":

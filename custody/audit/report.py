@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from custody.audit.governance import Checkpoint
 from custody.audit.history import HistoryRow, history_of_coins, require_derived
 from custody.audit.prices import Prices
-from custody.audit.report_coins import CoinClass, HeldAddress, HeldCoin, by_address, by_age, by_size, coins_at
+from custody.audit.report_coins import CoinClass, HeldAddress, ReportedCoin, by_address, by_age, by_size, coins_at
 from custody.audit.report_findings import report_findings
 from custody.audit.report_flows import InflowGroup, ReportedOutflow, inflow_groups, reported_outflows
 from custody.audit.report_period import Asked, Dating, Period, dating_of, period_of
@@ -77,7 +77,7 @@ class Report:
     """Of the period, oldest first."""
     inflows: tuple[InflowGroup, ...]
     outflows: tuple[ReportedOutflow, ...]
-    coins: tuple[HeldCoin, ...]
+    coins: tuple[ReportedCoin, ...]
     """At the closing block."""
     ages: tuple[CoinClass, ...]
     sizes: tuple[CoinClass, ...]

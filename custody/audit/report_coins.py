@@ -7,7 +7,7 @@ the outputs and the outpoints alone, none of the sums that the history's rows ar
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from custody.audit.chain_view import known_outputs
+from custody.audit.balance_claim import claimed_route
 from custody.audit.spend_facts import coin_label
 from custody.audit.state import State
 from custody.bitcoin.amount import SATS_PER_BTC, Sats, sum_sats
@@ -39,7 +39,7 @@ _LARGER = "1,000 BTC and more"
 
 
 @dataclass(frozen=True, slots=True)
-class HeldCoin:
+class ReportedCoin:
     """A coin as it lay at the closing block."""
 
     outpoint: OutPoint
@@ -83,26 +83,23 @@ class HeldAddress:
         return self.spent_by is not None
 
 
-def coins_at(state: State, vault: Vault, height: int) -> tuple[HeldCoin, ...]:
+def coins_at(state: State, vault: Vault, height: int) -> tuple[ReportedCoin, ...]:
     """Return the coins at a block, oldest first; addresses are the vault's own derivation."""
-    spent = {
-        one.outpoint
-        for seen in state.transactions.values()
-        if seen.height is not None and seen.height <= height
-        for one in seen.inputs
-    }
-    coins = []
-    for outpoint, own in known_outputs(state).items():
-        made = own.made_by.height
-        if made is None or made > height or outpoint in spent:
-            continue
-        address = vault.address_at(Branch(own.branch), own.index)
-        label = coin_label(state, outpoint, own.branch, own.index)
-        coins.append(HeldCoin(outpoint, own.value, address, own.branch, own.index, made, label))
-    return tuple(sorted(coins, key=lambda coin: (coin.height, coin.outpoint.txid, coin.outpoint.vout)))
+    return tuple(
+        ReportedCoin(
+            outpoint=coin.outpoint,
+            value=coin.value,
+            address=vault.address_at(Branch(coin.branch), coin.index),
+            branch=coin.branch,
+            index=coin.index,
+            height=coin.height,
+            label=coin_label(state, coin.outpoint, coin.branch, coin.index),
+        )
+        for coin in claimed_route(state, height).coins
+    )
 
 
-def by_age(coins: Sequence[HeldCoin], closing: int) -> tuple[CoinClass, ...]:
+def by_age(coins: Sequence[ReportedCoin], closing: int) -> tuple[CoinClass, ...]:
     """Return the coins in classes of age, the youngest first, empty classes included."""
     limits = [(name, blocks) for name, blocks in _AGES]
     return _classes(
@@ -111,7 +108,7 @@ def by_age(coins: Sequence[HeldCoin], closing: int) -> tuple[CoinClass, ...]:
     )
 
 
-def by_size(coins: Sequence[HeldCoin]) -> tuple[CoinClass, ...]:
+def by_size(coins: Sequence[ReportedCoin]) -> tuple[CoinClass, ...]:
     """Return the coins in classes of value, the smallest first, empty classes included."""
     return _classes(
         [name for _limit, name in _SIZES] + [_LARGER],
@@ -119,10 +116,10 @@ def by_size(coins: Sequence[HeldCoin]) -> tuple[CoinClass, ...]:
     )
 
 
-def by_address(state: State, coins: Sequence[HeldCoin], closing: int, cap: int | None) -> tuple[HeldAddress, ...]:
+def by_address(state: State, coins: Sequence[ReportedCoin], closing: int, cap: int | None) -> tuple[HeldAddress, ...]:
     """Return what each address holds, the largest first; `cap` is the most that one may hold, None: no limit."""
     spenders = _first_spenders(state, closing)
-    held: dict[tuple[int, int], list[HeldCoin]] = {}
+    held: dict[tuple[int, int], list[ReportedCoin]] = {}
     for coin in coins:
         held.setdefault((coin.branch, coin.index), []).append(coin)
     found = []
@@ -148,7 +145,7 @@ def _place(value: int, limits: Sequence[int]) -> int:
     return next((number for number, limit in enumerate(limits) if value < limit), len(limits))
 
 
-def _classes(names: Sequence[str], placed: Iterable[tuple[int, HeldCoin]]) -> tuple[CoinClass, ...]:
+def _classes(names: Sequence[str], placed: Iterable[tuple[int, ReportedCoin]]) -> tuple[CoinClass, ...]:
     counts, values = [0] * len(names), [0] * len(names)
     for number, coin in placed:
         counts[number] += 1

@@ -9,7 +9,7 @@ from decimal import Decimal
 from custody.audit import report_words
 from custody.audit.history_json import row_json
 from custody.audit.report import Report, ReportedSigner
-from custody.audit.report_coins import CoinClass, HeldAddress, HeldCoin
+from custody.audit.report_coins import CoinClass, HeldAddress, ReportedCoin
 from custody.audit.report_fiat import fiat_of
 from custody.audit.report_flows import People, ReportedOutflow
 from custody.bitcoin.descriptor import Branch
@@ -152,7 +152,7 @@ def _people_json(people: People) -> JsonValue:
     }
 
 
-def _coin_json(coin: HeldCoin, closing: int) -> JsonValue:
+def _coin_json(coin: ReportedCoin, closing: int) -> JsonValue:
     return {
         "txid": coin.outpoint.txid,
         "vout": coin.outpoint.vout,

@@ -4,7 +4,7 @@ Deterministic, and in memory: `DemoReserve().year()` takes some seconds. `report
 and its HTML page from it; browser tests open that page.
 """
 
-from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 
@@ -31,7 +31,7 @@ from custody_cli.audit_report_page import report_page
 from custody_hardware.device_profiles import load_profiles
 from custody_hardware.simulator import simulated_key
 from support.governed import ROLES, GovernedLedger, policy_text
-from support.ledger import OUTSIDE_SCRIPT
+from support.ledger import OUTSIDE_SCRIPT, Ledger
 
 START = 1_767_571_200
 """2026-01-05T00:00:00Z, at block 200."""
@@ -255,8 +255,6 @@ def the_demo() -> DemoReserve:
 
 def daily_prices(first: str = "2025-12-31", days: int = 366, currency: str = "EUR") -> bytes:
     """Return a price file with made-up prices: they rise and fall by a rule."""
-    from datetime import date, timedelta
-
     start = date.fromisoformat(first)
     lines = ["date,currency,price"]
     for number in range(days):
@@ -265,15 +263,7 @@ def daily_prices(first: str = "2025-12-31", days: int = 366, currency: str = "EU
     return ("\n".join(lines) + "\n").encode()
 
 
-@dataclass(frozen=True)
-class Told:
-    """A report and its page."""
-
-    report: Report
-    page: bytes
-
-
-def report_of(reserve: GovernedLedger, asked: Asked = YEAR, prices: Prices | None = None) -> Report:
+def report_of(reserve: Ledger, asked: Asked = YEAR, prices: Prices | None = None) -> Report:
     """Return the report of a journal in memory."""
     source = JournalSource("export.jsonl", reserve.entries[-1].hash, len(reserve.entries))
     terms = ReportTerms(asked, source, load_profiles(), prices)
