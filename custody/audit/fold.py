@@ -14,6 +14,7 @@ from custody.audit.fold_chain import apply_observation
 from custody.audit.fold_governance import CHANGE_SIGNED, GOVERNANCE_KINDS, advance, apply_governance, disregard
 from custody.audit.fold_proposals import PROPOSAL_KINDS, apply_proposal_event
 from custody.audit.fold_receive import RECEIVE_KINDS, apply_receive_event
+from custody.audit.fold_reserves import ATTESTED, apply_attested
 from custody.audit.governance import ChangeRecord, ChangeStatus
 from custody.audit.journal import Entry
 from custody.audit.journal_fields import altered
@@ -271,4 +272,5 @@ _STEPS: dict[str, Step] = {
     "coins_unfrozen": _unfrozen,
     "coins_accepted": _accepted,
     "chain_observed": apply_observation,
+    ATTESTED: apply_attested,
 }

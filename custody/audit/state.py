@@ -182,6 +182,28 @@ class LostJournal:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestedReserve:
+    """A statement of reserves that was handed out: what it says, and by whose signatures."""
+
+    statement: str
+    """Its digest."""
+    challenge: str
+    """Digest of the challenge that it answers."""
+    holder: str
+    purpose: str
+    height: int
+    block_hash: str
+    total: Sats
+    kinds: tuple[str, ...]
+    """Of its proofs."""
+    disclosed: str
+    """`descriptor` or `addresses`."""
+    signers: tuple[str, ...]
+    """Cosigners, in the vault's order."""
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The fold of all entries so far."""
 
@@ -220,6 +242,8 @@ class State:
     """What custodians say of their devices, and what was registered and checked on them."""
     receives: Mapping[str, ReceiveRecord] = field(default_factory=dict)
     """Attested receive addresses by receive_id, in the order in which their terms were written down."""
+    attested: tuple[AttestedReserve, ...] = ()
+    """Statements of reserves that were handed out, in the order of the journal."""
     refused_drafts: frozenset[str] = frozenset()
     """Ids of drafts that lie about the vault or about what they replace: they and what follows count for nothing."""
     highest: tuple[int, int] = (-1, -1)

@@ -11,6 +11,7 @@ from custody.audit.governance import GovernanceState
 from custody.audit.receives import ReceiveRecord
 from custody.audit.signers import Signers
 from custody.audit.state import (
+    AttestedReserve,
     IssuedAddress,
     LostJournal,
     PriorHistory,
@@ -53,6 +54,7 @@ class StateBuilder:
     governance: GovernanceState = field(default_factory=GovernanceState)
     signers: Signers = field(default_factory=Signers)
     receives: dict[str, ReceiveRecord] = field(default_factory=dict)
+    attested: list[AttestedReserve] = field(default_factory=list)
     refused_drafts: set[str] = field(default_factory=set)
     highest: dict[int, int] = field(default_factory=lambda: {0: -1, 1: -1})
     """By branch."""
@@ -116,6 +118,7 @@ class StateBuilder:
             governance=state.governance,
             signers=state.signers,
             receives=dict(state.receives),
+            attested=list(state.attested),
             refused_drafts=set(state.refused_drafts),
             highest=dict(enumerate(state.highest)),
             head_seq=state.head_seq,
@@ -146,6 +149,7 @@ class StateBuilder:
             governance=self.governance,
             signers=self.signers,
             receives=dict(self.receives),
+            attested=tuple(self.attested),
             refused_drafts=frozenset(self.refused_drafts),
             highest=(self.highest[0], self.highest[1]),
             head_seq=self.head_seq,
