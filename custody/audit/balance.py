@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from custody.audit.reconstruct import ENGINES
 from custody.bitcoin.amount import Sats, sum_sats
 from custody.bitcoin.block import COINBASE_MATURITY
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
 from custody.errors import Finding, JsonValue, Severity, refusals
-
-ENGINES = ("custody", "libwally")
-"""What derived every script, each by itself."""
 
 
 class RouteName(StrEnum):

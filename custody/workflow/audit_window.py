@@ -7,9 +7,9 @@ was handed out; nothing in a file narrows it.
 from collections.abc import Iterable, Mapping
 
 from custody.audit.balance import HeldCoin, Window, in_order
+from custody.audit.reconstruct import CHUNK, Engines, Span, agreed
 from custody.audit.state import State
 from custody.bitcoin.descriptor import Branch
-from custody.bitcoin.second_opinion import SecondOpinion, require_same_scripts
 from custody.codes import Code
 from custody.errors import InvalidInput
 from custody.ports import ChainCoin, Progress, WatchedScript, WatchRequest
@@ -18,7 +18,6 @@ from custody.workflow.sync_coins import MARGIN, WINDOW
 
 MAX_WINDOW = 1_000_000
 """A journal that claims more would keep the machine busy for hours."""
-_STEP = 500
 
 Place = tuple[Branch, int]
 
@@ -43,7 +42,7 @@ class AuditWindow:
         """
         self._vault = vault
         self._progress = progress
-        self._second = SecondOpinion(vault.descriptor_text, vault.network)
+        self._engines = Engines(vault.descriptor, vault.network)
         self._checked = dict.fromkeys(map(Branch, vault.descriptor.branches), 0)
         self.places: dict[bytes, Place] = {}
         """Branch and index by output script."""
@@ -88,12 +87,11 @@ class AuditWindow:
                 f"an index above {MAX_WINDOW - MARGIN} is said to be in use",
                 advice="Ask who handed out such an address; no vault comes near that many.",
             )
-        for position, branch in enumerate(self._checked):
-            for start in range(self._checked[branch], self._counts[branch], _STEP):
-                indexes = range(start, min(start + _STEP, self._counts[branch]))
-                scripts = [self._vault.deriver.at(branch, index).script_pubkey for index in indexes]
-                others = [self._second.script_pubkey_at(position, index) for index in indexes]
-                require_same_scripts(scripts, others, what=f"{branch.label} from index {start} on")
-                self.places.update((script, (branch, index)) for script, index in zip(scripts, indexes, strict=True))
-                self._progress(f"deriving {branch.label} scripts by two engines", indexes.stop, self._counts[branch])
+        for branch, done in self._checked.items():
+            for start in range(done, self._counts[branch], CHUNK):
+                span = Span(branch, start, min(CHUNK, self._counts[branch] - start))
+                for one in agreed(span, self._engines.derive(span), self._vault.network):
+                    self.places[one.script_pubkey] = (branch, one.index)
+                what = f"deriving {branch.label} scripts by two engines"
+                self._progress(what, start + span.count, self._counts[branch])
             self._checked[branch] = self._counts[branch]
