@@ -53,6 +53,11 @@ def _lines(found: Status) -> Iterator[Line]:
         yield change_line(change)
         for what, names in change.missing:
             yield f"    awaits {what}: {', '.join(names)}"
+    for one in found.receives:
+        terms = one.record.terms
+        yield f"ADDRESS receive {terms.index} for {terms.payer or 'a payer'}: {terms.purpose}"
+        yield f"    awaits {one.missing} more officer(s); signed: {', '.join(one.signed_by) or 'nobody yet'}"
+        yield f"    next: custody address attest {terms.index} --key FILE --as NAME"
     if not found.proposals:
         yield "No proposal is under way."
     for view in found.proposals:

@@ -95,28 +95,24 @@ def _of_list(text: str, namespace: str) -> list[KnownKey]:
 
 
 def _of_line(line: str, number: int, namespace: str) -> list[KnownKey]:
-    name, _space, rest = line.partition(" ")
-    rest = rest.lstrip()
+    name, rest = [*line.split(maxsplit=1), ""][:2]
     if _PRINCIPAL.fullmatch(name) is None:
         raise _malformed(f"line {number} doesn't begin with one name of letters, digits and `._@+-`")
-    first = rest.split(" ", 1)[0]
-    if first in frozenset(SshKeyType):
+    if rest.split(maxsplit=1)[:1] in [[one] for one in SshKeyType]:
         return [KnownKey(SshPublicKey.from_text(rest).fingerprint, name)]
     option = _NAMESPACES.match(rest)
-    if option is None or not rest[option.end() :].startswith(" "):
+    if option is None or not rest[option.end() :].startswith((" ", "\t")):
         # Certificates and times would each widen or narrow trust in a way that isn't judged here.
         raise _malformed(f"line {number} has an option other than namespaces, or no key that is accepted")
     key = SshPublicKey.from_text(rest[option.end() :].lstrip())
-    allowed = [one.strip() for one in option[1].split(",")]
-    if any(one.startswith("!") for one in allowed):
-        raise _malformed(f"line {number} excludes a namespace")
+    allowed = option[1].split(",")
+    if any(set(one.removesuffix("*")) & set("!*?") for one in allowed):
+        raise _malformed(f"line {number} has a pattern of namespaces that doesn't just end with `*`")
     return [KnownKey(key.fingerprint, name)] if any(_fits(namespace, one) for one in allowed) else []
 
 
 def _fits(namespace: str, pattern: str) -> bool:
-    """Tell whether a namespace fits ssh-keygen's pattern, where `*` stands for any characters and `?` for one."""
-    parts = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in pattern)
-    return re.fullmatch(parts, namespace, re.DOTALL) is not None
+    return namespace.startswith(pattern[:-1]) if pattern.endswith("*") else namespace == pattern
 
 
 def _fingerprint_of(text: str) -> str:

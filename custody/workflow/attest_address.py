@@ -144,6 +144,16 @@ def find_receive(state: State, index: int) -> ReceiveRecord:
     return found[-1]
 
 
+def open_receives(state: State) -> tuple[ReceiveView, ...]:
+    """Return the attestations that wait for an officer: the newest of each address, not past, not signed by enough."""
+    newest = {one.terms.index: view_receive(state, one) for one in state.receives.values()}
+    return tuple(one for one in newest.values() if one.missing and not _is_past(state, one.record.terms))
+
+
+def _is_past(state: State, terms: ReceiveTerms) -> bool:
+    return state.tip is not None and terms.expires_height is not None and state.tip.height > terms.expires_height
+
+
 def view_receive(state: State, record: ReceiveRecord) -> ReceiveView:
     """Return an attestation with who signed it and is in force."""
     return ReceiveView(record, tuple(one.officer for one in record.in_force(state.governance)))

@@ -10,6 +10,7 @@ from custody.bitcoin.address import address_of
 from custody.bitcoin.network import Network
 from custody.errors import JsonValue
 from custody.ports import Clock
+from custody.workflow.attest_address import ReceiveView, open_receives
 from custody.workflow.change_governance import ChangeView, view_change
 from custody.workflow.decide import unapproved_outflows
 from custody.workflow.list_coins import CoinList, ListedCoin, list_coins
@@ -38,6 +39,8 @@ class Status:
     suspended_by: str | None
     changes: tuple[ChangeView, ...]
     """Changes of governance that wait for signatures or for their time."""
+    receives: tuple[ReceiveView, ...]
+    """Addresses for payers that wait for an officer's signature."""
     coins: CoinList
     proposals: tuple[ProposalView, ...]
     """Those that somebody has to think of."""
@@ -71,6 +74,7 @@ class Status:
             "governance": self.governance,
             "suspended_by": self.suspended_by,
             "changes": [view.to_json() for view in self.changes],
+            "attestations": [view.to_json() for view in self.receives],
             **listed,
             "tip_age_blocks": self.tip_age_blocks,
             "set_aside": [str(one.coin.outpoint) for one in self.set_aside],
@@ -119,6 +123,7 @@ def status_of(office: Office, clock: Clock) -> Status:
         governance=governance_words(state),
         suspended_by=gov.suspended_by,
         changes=tuple(view_change(office, one) for one in gov.changes.values() if one.status in _UNDER_WAY),
+        receives=open_receives(state),
         coins=list_coins(office),
         proposals=tuple(view for view in views if view.state in _SHOWN),
         taken_back=_taken_back(office),

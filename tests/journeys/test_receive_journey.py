@@ -62,11 +62,16 @@ def test_two_officers_attest_and_the_payer_verifies(office: GovernedOffice, tmp_
     assert begun["expires_height"] == tip + 4_320
     # The address is reserved: the next one is another.
     assert office.json(["address", "next"])["index"] == begun["index"] + 1
+    waiting = [one["index"] for one in office.json(["status"])["attestations"]]
+    assert begun["index"] in waiting
+    shown = office.run(["status"]).stdout.splitlines()
+    assert f"ADDRESS receive {begun['index']} for Pool X: block rewards of May" in shown
     early = office.refused("dora", ["address", "attest", begun["index"], "-o", tmp_path / "early.json"], exit_code=5)
     assert early["error"] == "ATTESTATION_INCOMPLETE"
     assert not (tmp_path / "early.json").exists()
     done = sign(office, "ann", begun["index"], "-o", tmp_path / "pool.json")
     assert (done["signed_by"], done["missing"]) == (["dora", "ann"], 0)
+    assert begun["index"] not in [one["index"] for one in office.json(["status"])["attestations"]]
     check = ["address", "verify", "--attestation", tmp_path / "pool.json"]
     answer = run_json([*check, "--officers", signers(office, tmp_path, "dora", "ann", "bo"), "--tip-height", tip])
     assert (answer["verdict"], answer["address"], answer["expired"]) == ("verified", begun["address"], False)

@@ -1,6 +1,7 @@
 """Attested receive addresses: what the fold lets count, what a payer's list may say, what is a document."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from custody.audit.receives import officers_needed
 from custody.bitcoin.amount import Sats
 from custody.codes import Code
+from custody.documents.sshsig_keys import SshKeyType
 from custody.errors import CheckFailed, CustodyError, InvalidInput, JsonValue
 from custody.people.known_officers import KnownOfficers, known_officers
 from custody.people.receive import ReceiveTerms
@@ -19,6 +21,7 @@ from custody.people.receive_check import PayersQuestion, ReceiveVerdict, check_r
 from custody.people.receive_document import ReceiveDocument
 from support.governed import GovernedLedger, officer, policy_text, signer_of, simulated_vault
 from support.receives import NAMESPACE, document, signature_of, terms_of, vault
+from support.ssh import SshKeygen
 
 NAMES = ("dora", "ann", "bo")
 
@@ -160,20 +163,46 @@ def test_any_other_terms_are_never_verified(
     assert (verdict is ReceiveVerdict.VERIFIED) is (other == signed)
 
 
-def test_a_list_may_say_for_what_a_key_counts() -> None:
+NAMESPACES = {
+    "custody-receive/1": True,
+    "custody-*": True,
+    "git,custody-receive/*": True,
+    "*": True,
+    "git, custody-receive/1": False,
+    "custody-approve/1": False,
+    "git": False,
+    "custody.receive/1": False,
+    "Custody-receive/1": False,
+}
+"""For what a line says that a key counts, and whether an attestation is that."""
+
+
+@pytest.mark.parametrize("namespaces", NAMESPACES)
+@pytest.mark.parametrize("gap", [" ", "\t", "  "])
+def test_a_list_may_say_for_what_a_key_counts(namespaces: str, gap: str) -> None:
     key = signer_of("ann").public
-    for namespaces, counts in (
-        ("custody-receive/1", True),
-        ("custody-*", True),
-        ("git,custody-receive/?", True),
-        ("*", True),
-        ("custody-approve/1", False),
-        ("git", False),
-        ("custody.receive/1", False),
-    ):
-        line = f'ann namespaces="{namespaces}" {key.to_text()} ann@office\n'
-        found = known_officers(["# officers\n\n" + line], [], namespace=NAMESPACE)
-        assert (found.find(key) is not None) is counts, namespaces
+    line = f'ann{gap}namespaces="{namespaces}"{gap}{key.to_text()} ann@office\r\n'
+    found = known_officers(["# officers\n\n" + line], [], namespace=NAMESPACE)
+    assert (found.find(key) is not None) is NAMESPACES[namespaces]
+
+
+@pytest.mark.parametrize("namespaces", NAMESPACES)
+def test_the_real_ssh_keygen_reads_a_list_as_we_do(namespaces: str, ssh_keygen: SshKeygen, tmp_path: Path) -> None:
+    terms, key = terms_of(), signer_of("ann").public
+    signers, signature = tmp_path / "allowed_signers", tmp_path / "text.sig"
+    signers.write_text(f'ann namespaces="{namespaces}" {key.to_text()}\n')
+    signature.write_text(signature_of("ann", terms))
+    command = [ssh_keygen.program, "-Y", "verify", "-f", signers, "-I", "ann", "-n", NAMESPACE, "-s", signature]
+    done = subprocess.run(command, input=terms.statement.signed_bytes, check=False, capture_output=True)
+    assert (done.returncode == 0) is NAMESPACES[namespaces]
+
+
+def test_a_private_key_is_refused_and_not_repeated(ssh_keygen: SshKeygen) -> None:
+    private = ssh_keygen.key(SshKeyType.ED25519, "receive").read_text()
+    for arguments in (([private], []), ([], [private])):
+        with pytest.raises(InvalidInput) as caught:
+            known_officers(*arguments, namespace=NAMESPACE)
+        assert private.splitlines()[1][:20] not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +215,9 @@ def test_a_list_may_say_for_what_a_key_counts() -> None:
         'ann valid-before="20300101" KEY',
         'ann namespaces="custody-receive/1",valid-after="20200101" KEY',
         'ann namespaces="!git,custody-*" KEY',
+        'ann namespaces="custody-receive/?" KEY',
+        'ann namespaces="**" KEY',
+        'ann namespaces="custody-receive/1"KEY',
         "ann ssh-dss AAAA",
         "ann",
         "KEY",
