@@ -4,7 +4,7 @@ Both ask a node. A page is for one block and stays readable for years, so the ag
 speaks neither for nor against it; the page says the date.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from custody.audit.challenge import MAX_HEIGHT, Challenge
@@ -73,7 +73,25 @@ def page_answer(session: Session, source: ChainChoice, page: PageFolder, questio
     if any(finding.severity is Severity.REFUSE for finding in findings):
         result = Reserve.INVALID
     verdict = replace(evidence.verdict, findings=findings, result=result)
-    return verdict_answer(verdict, check.statements[0].challenge, evidence.tip, source.describe())
+    answer = verdict_answer(verdict, check.statements[0].challenge, evidence.tip, source.describe())
+    return _with_page(answer, page, check.findings)
+
+
+def _with_page(answer: Answer, page: PageFolder, findings: Sequence[Finding]) -> Answer:
+    """Return the answer with a line about the page itself, before what its statements say."""
+    differs = sum(finding.severity is Severity.REFUSE for finding in findings)
+    words = f"{differs} file(s) of {len(page.content)} are not what the statements give"
+    if not differs:
+        words = f"all of its {len(page.content)} files are what the statements give, to the byte"
+
+    def lines() -> Iterator[Line]:
+        first, *rest = answer.text()
+        yield first
+        yield f"page            {words}"
+        yield from rest
+
+    json = {**answer.json, "page": {"files": len(page.content), "differing": differs}}
+    return Answer(json, lines, exit_code=answer.exit_code)
 
 
 def _asked(session: Session, source: ChainChoice, question: PageQuestion) -> PageEvidence:
