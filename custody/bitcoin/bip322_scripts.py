@@ -18,7 +18,8 @@ from custody.bitcoin.transaction import Transaction, TxInput, TxOutput
 from custody.errors import Finding
 
 _LONGEST_DIRECT_PUSH = 75
-_OP_PUSHDATA1 = 0x4C
+_SIZE_WIDTHS = {0x4C: 1, 0x4D: 2}
+"""Bytes of the length behind OP_PUSHDATA1 and OP_PUSHDATA2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,10 @@ def pushes_of(script_sig: bytes) -> tuple[bytes, ...] | None:
     at = 0
     while at < len(script_sig):
         size, at = script_sig[at], at + 1
-        if size == _OP_PUSHDATA1 and at < len(script_sig):
-            size, at = script_sig[at], at + 1
-            if size <= _LONGEST_DIRECT_PUSH:
+        width = _SIZE_WIDTHS.get(size)
+        if width is not None:
+            size, at = int.from_bytes(script_sig[at : at + width], "little"), at + width
+            if size <= (_LONGEST_DIRECT_PUSH if width == 1 else 0xFF):
                 return None
         elif size > _LONGEST_DIRECT_PUSH:
             return None

@@ -54,7 +54,7 @@ class Signed:
         rng = random.Random(seed)  # noqa: S311 (repeatable figures, no secrets)
         self.kind, self.bend = kind, bend
         self.message = rng.randbytes(rng.randrange(40)).hex().encode()
-        keys = [secret(rng) for _ in range(rng.randint(1, 15 if kind in ("wsh", "sh-wsh") else 6))]
+        keys = [secret(rng) for _ in range(rng.randint(1, 15))]
         if "pkh" in kind:
             keys = keys[:1]
         public = sorted(key.get_public_key().sec() for key in keys)
