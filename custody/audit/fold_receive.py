@@ -14,6 +14,7 @@ from custody.audit.state_builder import StateBuilder
 from custody.errors import CustodyError, JsonValue
 from custody.people.approval import require_signed
 from custody.people.receive import ReceiveTerms
+from custody.people.receive_check import verify_proof
 from custody.people.receive_document import check_proof_text
 from custody.spend.document import fields_of, hash_of, text_of
 
@@ -39,7 +40,7 @@ def apply_receive_event(state: StateBuilder, entry: Entry) -> None:
     if record is None:
         state.governance = disregard(state.governance, entry, "it is about no attestation that counts")
     elif proof is not None:
-        state.receives[receive_id] = replace(record, proof=proof)
+        _apply_proof(state, entry, record, proof)
     else:
         _apply_signature(state, entry, record, *signed)
 
@@ -65,6 +66,15 @@ def _apply_signature(state: StateBuilder, entry: Entry, record: ReceiveRecord, n
     blob = state.governance.officers[name].key.blob
     one = ReceiveSignature(name, blob, signature, entry.seq)
     state.receives[record.terms.receive_id] = replace(record, signatures=(*record.signatures, one))
+
+
+def _apply_proof(state: StateBuilder, entry: Entry, record: ReceiveRecord, proof: str) -> None:
+    result = verify_proof(record.terms, proof)
+    if not result.is_valid:
+        problem = f"the proof is {result.verdict} for this address and statement: {result.reason}"
+        state.governance = disregard(state.governance, entry, problem)
+        return
+    state.receives[record.terms.receive_id] = replace(record, proof=proof)
 
 
 def _signature_problem(record: ReceiveRecord, gov: GovernanceState, name: str, signature: str) -> str | None:

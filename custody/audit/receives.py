@@ -1,8 +1,8 @@
 """Receive addresses that officers attest to payers: what the journal says of each, and what counts.
 
 Terms count only for an address that was handed out and derives from the vault, and ask for no
-fewer officers than the rule; signatures only by officers in force, each person once. A proof is
-kept as told: whoever relies on it verifies it.
+fewer officers than the rule; signatures only by officers in force, each person once; a proof only
+if it is valid beyond doubt.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class ReceiveRecord:
     seq: int
     signatures: tuple[ReceiveSignature, ...] = ()
     proof: str | None = None
-    """The newest BIP 322 signature that was recorded."""
+    """The newest BIP 322 signature that was valid."""
 
     def in_force(self, gov: GovernanceState) -> tuple[ReceiveSignature, ...]:
         """Return the signatures whose officers are in force with the same key."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from custody.bitcoin.address import script_of
-from custody.bitcoin.bip322 import MessageVerdict, verify_message
+from custody.bitcoin.bip322 import MessageResult, MessageVerdict, verify_message
 from custody.bitcoin.descriptor import Branch
 from custody.codes import Code
 from custody.documents.sshsig import SshSignature, verify_sshsig
@@ -123,6 +123,12 @@ def check_receive(document: ReceiveDocument, question: PayersQuestion) -> Checke
     )
 
 
+def verify_proof(terms: ReceiveTerms, proof: str) -> MessageResult:
+    """Judge a BIP 322 signature by the terms' address over their statement."""
+    script = script_of(terms.address, terms.network)
+    return verify_message(terms.statement.signed_bytes, script, proof, outputs={})
+
+
 def _verdict(findings: Sequence[Finding]) -> ReceiveVerdict:
     refused = {one.code for one in findings if one.severity is Severity.REFUSE}
     if not refused:
@@ -205,9 +211,7 @@ def _proved(document: ReceiveDocument) -> tuple[MessageVerdict | None, list[Find
     """Verify the address's own signature: that whoever holds its keys said the same as the officers."""
     if document.proof is None:
         return None, []
-    terms = document.terms
-    script = script_of(terms.address, terms.network)
-    result = verify_message(terms.statement.signed_bytes, script, document.proof, outputs={})
+    result = verify_proof(document.terms, document.proof)
     if result.is_valid:
         return result.verdict, []
     severity = Severity.WARN if result.verdict is MessageVerdict.INCONCLUSIVE else Severity.REFUSE

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from custody.audit.fold_receive import DRAFTED, PROVED, SIGNED
 from custody.audit.receives import ReceiveRecord, officers_needed, signer_problem
 from custody.audit.state import State
-from custody.bitcoin.address import script_of
 from custody.bitcoin.amount import Sats
-from custody.bitcoin.bip322 import verify_message
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.psbt import Psbt
 from custody.codes import Code
 from custody.errors import CheckFailed, Conflict, InvalidInput, JsonValue, NotYet, UsageError
 from custody.people.approval import require_signed
 from custody.people.receive import ReceiveTerms
+from custody.people.receive_check import verify_proof
 from custody.people.receive_document import OfficerSignature, ReceiveDocument, check_proof_text
 from custody.spend.proof import message_proof
 from custody.spend.review_model import Place
@@ -198,8 +197,7 @@ def attach_proof(desk: Desk, receive_id: str, proof: str) -> ReceiveView:
         CheckFailed: ADDRESS_PROOF_INVALID where it is not valid beyond doubt. InvalidInput: MALFORMED_DOCUMENT.
     """
     terms = desk.state.receives[receive_id].terms
-    script = script_of(terms.address, terms.network)
-    result = verify_message(terms.statement.signed_bytes, script, check_proof_text(proof), outputs={})
+    result = verify_proof(terms, check_proof_text(proof))
     if not result.is_valid:
         raise CheckFailed(
             Code.ADDRESS_PROOF_INVALID,

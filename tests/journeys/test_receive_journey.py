@@ -210,3 +210,17 @@ def test_ssh_keygen_alone_verifies_by_the_commands_of_the_page(office: GovernedO
     forged["statement"] = forged["statement"].replace("1.50000000", "9.50000000")
     (tmp_path / "pool.json").write_text(json.dumps(forged))
     assert by_hand().returncode != 0
+
+
+def test_an_auditor_replays_it_and_a_backup_brings_it_back(office: GovernedOffice, tmp_path: Path) -> None:
+    path = attested(office, tmp_path)
+    index = json.loads(path.read_text())["index"]
+    export, backup, restored = tmp_path / "export.jsonl", tmp_path / "backup.txt", tmp_path / "restored"
+    office.json(["journal", "export", "-o", export])
+    replayed = run_json(["audit", "journal", export])
+    assert [one for one in replayed["findings"] if one["severity"] == "refuse"] == []
+    made = office.json(["vault", "backup", backup])
+    assert run(["vault", "restore", backup, restored, "--expect-head", made["head"]]).exit_code == 0
+    again = tmp_path / "again.json"
+    run_json(["--vault", restored, "--as", "ann", "address", "attest", index, "-o", again])
+    assert again.read_bytes() == path.read_bytes()

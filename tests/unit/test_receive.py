@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from custody.audit.receives import officers_needed
 from custody.bitcoin.amount import Sats
+from custody.bitcoin.descriptor import Branch
 from custody.codes import Code
 from custody.documents.sshsig_keys import SshKeyType
 from custody.errors import CheckFailed, CustodyError, InvalidInput, JsonValue
@@ -19,6 +20,9 @@ from custody.people.known_officers import KnownOfficers, known_officers
 from custody.people.receive import ReceiveTerms
 from custody.people.receive_check import PayersQuestion, ReceiveVerdict, check_receive
 from custody.people.receive_document import ReceiveDocument
+from custody.spend.proof import finish_message, message_proof, take_signatures
+from custody.spend.review_model import Place
+from custody_hardware.simulator import SimulatedDevice
 from support.governed import GovernedLedger, officer, policy_text, signer_of, simulated_vault
 from support.receives import NAMESPACE, document, signature_of, terms_of, vault
 from support.ssh import SshKeygen
@@ -122,6 +126,31 @@ def test_nobody_signs_twice_and_no_stranger_signs() -> None:
     sign(ledger, replace(terms, nonce="f" * 32), "bo")
     assert [one.officer for one in ledger.state.receives[terms.receive_id].signatures] == ["dora"]
     assert len(vain(ledger)) == 5
+
+
+def test_a_proof_counts_only_if_it_is_valid() -> None:
+    ledger = founded()
+    terms, other = terms_for(ledger), terms_for(ledger, nonce="e" * 32)
+    draft(ledger, terms)
+    draft(ledger, other)
+    good = proof_of(ledger, terms)
+    for receive_id, proof in (
+        (other.receive_id, good),
+        (terms.receive_id, good[:-8] + "AAAAAAA="),
+        ("00" * 32, good),
+        (terms.receive_id, good),
+        (terms.receive_id, "smp"),
+    ):
+        ledger.add("receive_proved", {"receive_id": receive_id, "proof": proof})
+    state = ledger.state
+    assert (state.receives[terms.receive_id].proof, state.receives[other.receive_id].proof) == (good, None)
+    assert len(vain(ledger)) == 4
+
+
+def proof_of(ledger: GovernedLedger, terms: ReceiveTerms) -> str:
+    proof = message_proof(ledger.vault, Place(Branch.RECEIVE, terms.index), terms.statement.signed_bytes)
+    signed = [SimulatedDevice(number, ledger.vault).sign(proof.serialize()) for number in (1, 3)]
+    return finish_message(ledger.vault, take_signatures(ledger.vault, proof, signed))
 
 
 def test_one_officer_is_enough_where_there_is_one() -> None:
