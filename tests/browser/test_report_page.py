@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.browser import LOOKS, PHONE, Browser, Look, pages_of
-from support.demo_reserve import page_of_demo
+from support.demo_reserve import QUARTER, page_of_demo
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +24,14 @@ def test_everybody_can_use_it_and_nothing_leaves_it(browser: Browser, page: Path
     assert browser.requests() == [page.absolute().as_uri()]
     assert browser.violations() == []
     assert browser.complaints() == []
+
+
+def test_a_report_in_fiat_fits_on_a_phone_too(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "quarter.html"
+    path.write_bytes(page_of_demo(QUARTER, with_prices=True))
+    browser.open(path, Look(PHONE, "dark"))
+    assert browser.overflow() == 0
+    assert browser.violations() == []
 
 
 def test_light_and_dark_differ(browser: Browser, page: Path) -> None:
