@@ -23,6 +23,9 @@ from custody.errors import CustodyError
 MAX_TEXT = 4 * MAX_BYTES // 3 + 8
 """Characters of a signature: a PSBT of the largest size in base64, with its prefix."""
 
+MAX_WEIGHT = 4_000_000
+"""Of a block, and so of four times a transaction without its witness (consensus)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -141,6 +144,8 @@ def _outline_problem(message: bytes, script_pubkey: bytes, decoded: Decoded) -> 
         return Ruling.invalid("further inputs stand in a proof of funds alone")
     if len(set(outpoints)) != len(outpoints) or any(one.txid == "00" * 32 for one in outpoints):
         return Ruling.invalid("the transaction names a coin twice, or none at all")
+    if 4 * len(transaction.serialize_without_witness()) > MAX_WEIGHT:
+        return Ruling.invalid("the transaction is larger than any block may be")
     if transaction.version not in KNOWN_VERSIONS:
         return Ruling.inconclusive(f"transaction version {transaction.version} is reserved for upgrades")
     return None

@@ -18,6 +18,10 @@ from custody.bitcoin.network import Network
 from custody.bitcoin.script import multisig_script, p2sh_script, p2wsh_script
 from custody.bitcoin.sighash import SegwitV0Hasher, legacy_digest
 from custody.bitcoin.transaction import Transaction, TxInput, serialize_witness
+from custody.spend.proof import finish_message
+from support.proofs import MESSAGE as PROOF_MESSAGE
+from support.proofs import outputs_of, proof_of, signed_by, two_coins
+from support.review_cases import simulated_vault
 
 KINDS = ("wsh", "sh-wsh", "sh", "wpkh", "sh-wpkh", "pkh")
 BENDS = ("nothing", "message", "address", "type", "high S", "order", "dummy", "surplus", "bit", "version", "lock time")
@@ -168,3 +172,23 @@ def test_junk_is_an_answer_and_never_valid(text: str, prefix: str, raw: bytes) -
     script = p2wsh_script(b"\x51" * 3)
     for signature in (prefix + text, prefix + base64.b64encode(raw).decode()):
         assert not verify_message(b"m", script, signature, outputs={}).is_valid
+
+
+VAULT = simulated_vault()
+FINISHED = {
+    kind: finish_message(VAULT, signed_by(VAULT, proof_of(kind, VAULT), 1, 2)) for kind in ("one address", "funds")
+}
+
+
+@given(st.sampled_from(sorted(FINISHED)), st.data())
+def test_a_changed_byte_is_noticed(kind: str, data: Any) -> None:
+    """Of a proof of funds some bytes say nothing (the message's own field): then the same coins are proven."""
+    script, coins = VAULT.deriver.at(0, 3).script_pubkey, outputs_of(VAULT, two_coins(VAULT))
+    prefix, raw = FINISHED[kind][:3], base64.b64decode(FINISHED[kind][3:])
+    at = data.draw(st.integers(0, len(raw) - 1))
+    changed = raw[:at] + bytes([raw[at] ^ 1 << data.draw(st.integers(0, 7))]) + raw[at + 1 :]
+    result = verify_message(PROOF_MESSAGE, script, prefix + base64.b64encode(changed).decode(), outputs=coins)
+    if kind == "one address":
+        assert result.verdict is MessageVerdict.INVALID
+    elif result.is_valid:
+        assert set(result.funds) == set(coins)

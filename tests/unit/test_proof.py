@@ -4,6 +4,7 @@ import base64
 from dataclasses import replace
 
 import pytest
+from embit import ec
 
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.bip127 import commitment_outpoint, verify_bip127
@@ -14,15 +15,17 @@ from custody.bitcoin.psbt import Psbt, PsbtInput
 from custody.bitcoin.psbt_version import to_version
 from custody.bitcoin.transaction import OutPoint, Transaction, TxInput, TxOutput
 from custody.codes import Code
-from custody.errors import CheckFailed, CustodyError, InvalidInput, NotYet
+from custody.errors import CheckFailed, CustodyError, InvalidInput, NotYet, SecretRefused
 from custody.spend.proof import bip127_proof, finish_bip127, finish_message, message_proof, take_signatures
 from custody.spend.proof_model import NamedBlock, ProofKind
 from custody.spend.review import review
 from custody.spend.review_model import Place, Purpose, ReviewContext, Verdict
+from custody.workflow.review_bundle import review_bare_psbt
 from custody_hardware.simulator import SimulatedDevice
 from support.proofs import KINDS, MESSAGE, PLACE, outputs_of, proof_coin, proof_of, signed_by, two_coins
 from support.review_cases import payment, sign, simulated_vault
 
+KEY_TEXT = str(ec.PrivateKey(bytes([7]) * 32).wif())
 SCRIPTS = [ScriptType.WSH_SORTEDMULTI, ScriptType.SH_WSH_SORTEDMULTI]
 FORMS = {
     (ScriptType.WSH_SORTEDMULTI, "one address"): MessageForm.SIMPLE,
@@ -246,3 +249,36 @@ def test_a_message_whose_parent_other_software_left_out_is_computed_again() -> N
 )
 def test_the_block_that_a_message_names(text: str, block: NamedBlock | None) -> None:
     assert NamedBlock.in_text(text) == block
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_signer_with_a_pin_may_sign_a_proof_without_approvals(kind: str) -> None:
+    vault = simulated_vault()
+    assert review_bare_psbt(proof_of(kind, vault), vault, ReviewContext()).verdict is Verdict.CLEAN
+    lie = replace(payment(vault), signed_message=MESSAGE)
+    codes = {one.code for one in review_bare_psbt(lie, vault, ReviewContext()).findings}
+    assert {Code.APPROVALS_MISSING, Code.POR_NOT_UNSPENDABLE} <= codes
+
+
+def test_a_secret_in_a_message_is_refused_and_never_shown() -> None:
+    vault = simulated_vault()
+    secret = KEY_TEXT.encode()
+    for build in (
+        lambda: message_proof(vault, PLACE, b"my key is " + secret),
+        lambda: bip127_proof(vault, b"my key is " + secret, two_coins(vault)),
+    ):
+        with pytest.raises(SecretRefused) as refused:
+            build()
+        assert KEY_TEXT not in str(refused.value)
+
+
+def test_a_simulated_device_shows_the_message_and_signs_no_commitment() -> None:
+    vault = simulated_vault()
+    device = SimulatedDevice(1, vault)
+    for kind in KINDS:
+        proof = proof_of(kind, vault)
+        shown = device.display(proof.serialize()).lines
+        assert shown == tuple(f"sign message: {line}" for line in MESSAGE.decode().split("\n"))
+        signed = Psbt.parse(device.sign(proof.serialize()))
+        first = 1 if kind == "bip127" else 0
+        assert [len(one.partial_signatures) for one in signed.inputs] == [0] * first + [1] * (len(proof.inputs) - first)
