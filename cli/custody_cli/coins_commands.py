@@ -11,13 +11,15 @@ import click
 
 from custody import atomic
 from custody.bitcoin.amount import format_btc
+from custody.bitcoin.block_evidence import EvidenceSummary
+from custody.chain.snapshot_file import Snapshot
 from custody.codes import Code
 from custody.errors import JsonValue, UsageError
 from custody.people.change import ChangeKind, Payload
 from custody.spend.labels import MAX_LINE_BYTES
 from custody.workflow.accept_coins import accept_coins, accept_prior_history
 from custody.workflow.change_governance import propose_change
-from custody.workflow.export_snapshot import export_snapshot
+from custody.workflow.export_snapshot import Evidence, export_snapshot
 from custody.workflow.freeze_coins import freeze_coins, frozen_of, unfreeze_coins
 from custody.workflow.label_coins import export_labels, import_labels, label_thing
 from custody.workflow.list_coins import list_coins
@@ -27,6 +29,7 @@ from custody_cli.chain_access import opened_chain
 from custody_cli.change_screen import change_answer
 from custody_cli.coins_history import history
 from custody_cli.coins_screen import coin_list_lines, incomplete_lines
+from custody_cli.evidence_screen import evidence_json, evidence_lines, evidence_of
 from custody_cli.loading import workspace_of
 from custody_cli.options import STDIO, NounGroup, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled
@@ -53,19 +56,31 @@ def coins() -> None:
     """Coins of the vault: sync with the chain, list, tell their history, accept, freeze, label."""
 
 
-@coins.command(epilog=examples("custody coins sync", "custody coins sync --to /media/usb/snapshot.json"))
+@coins.command(
+    epilog=examples(
+        "custody coins sync",
+        "custody coins sync --to /media/usb/snapshot.json",
+        "custody coins sync --to /media/usb/snapshot.json --evidence --headers",
+    )
+)
 @click.option("--full", is_flag=True, help="Compare with the node's whole set of unspent outputs; takes longer.")
 @click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Also write a snapshot; implies --full.")
+@click.option("--evidence", is_flag=True, help="With --to: add merkle proofs and the headers of our blocks.")
+@click.option("--headers", is_flag=True, help="With --evidence: every header from the first of our blocks to the tip.")
 @click.pass_obj
-def sync(session: Session, full: bool, to: Path | None) -> Answer:
+def sync(session: Session, full: bool, to: Path | None, evidence: bool, headers: bool) -> Answer:
     """Observe the chain and journal what changed. Exit 9 if the view is incomplete.
 
-    A snapshot goes to a machine without a network, which names it in its custody.yaml.
+    A snapshot goes to a machine without a network, which names it in its custody.yaml. With evidence that machine
+    checks that our transactions stand in blocks of real work.
     """
+    wanted = _evidence_wanted(to, evidence=evidence, headers=headers)
+    written: Snapshot | None = None
     with editing(workspace_of(session), surroundings_of(session)) as desk, opened_chain(desk.office) as backend:
         outcome = sync_coins(desk, backend, full=full or to is not None, progress=session.progress)
         if to is not None:
-            export_snapshot(desk, backend, outcome, to, session.progress)
+            written = export_snapshot(desk, backend, outcome, to, session.progress, evidence=wanted)
+        shown = written.evidence_summary if written is not None else evidence_of(backend)
         sums = list_coins(desk.office).to_json()
     del sums["coins"]
     json: dict[str, JsonValue] = {
@@ -74,8 +89,9 @@ def sync(session: Session, full: bool, to: Path | None) -> Answer:
         "transactions": outcome.transactions,
         "vanished_blocks": list(outcome.vanished_blocks),
         "snapshot": None if to is None else str(to),
+        "evidence": None if shown is None else evidence_json(shown),
     }
-    return Answer(json, lambda: _sync_lines(outcome, to), 0 if outcome.is_complete else _INCOMPLETE)
+    return Answer(json, lambda: _sync_lines(outcome, to, shown), 0 if outcome.is_complete else _INCOMPLETE)
 
 
 @coins.command("list", epilog=examples("custody --vault reserve coins list", "custody coins list --json"))
@@ -207,7 +223,15 @@ def _exported(session: Session, place: str) -> Answer:
     return Answer({"labels": count, "file": place}, lambda: (f"wrote {count} label(s) to {place}",))
 
 
-def _sync_lines(outcome: SyncOutcome, to: Path | None) -> Iterator[Line]:
+def _evidence_wanted(to: Path | None, *, evidence: bool, headers: bool) -> Evidence:
+    if evidence and to is None:
+        raise click.UsageError("--evidence goes with --to: it is written into the snapshot")
+    if headers and not evidence:
+        raise click.UsageError("--headers goes with --evidence")
+    return Evidence.HEADERS if headers else Evidence.BLOCKS if evidence else Evidence.NONE
+
+
+def _sync_lines(outcome: SyncOutcome, to: Path | None, evidence: EvidenceSummary | None) -> Iterator[Line]:
     yield from incomplete_lines(outcome.incomplete)
     yield f"block {outcome.tip.height} {outcome.tip.block_hash}"
     yield f"{outcome.transactions} new or changed transaction(s)"
@@ -219,3 +243,5 @@ def _sync_lines(outcome: SyncOutcome, to: Path | None) -> Iterator[Line]:
         yield Styled(f"complete: compared with {how}", Style.GOOD)
     if to is not None:
         yield f"wrote the snapshot {to}"
+    if evidence is not None:
+        yield from evidence_lines(evidence)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from custody.bitcoin.amount import FeeRate
+from custody.bitcoin.block import BlockHeader
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
+from custody.chain import core_rpc_evidence
 from custody.chain.answers import (
     MAX_TIME,
     as_bytes,
@@ -35,6 +37,7 @@ from custody.chain.core_rpc_past import coins_after
 from custody.chain.core_rpc_scan import search_unspent
 from custody.chain.core_rpc_wallet import BIRTH_MARGIN_BLOCKS, WALLET_PREFIX, VaultWallet, wallet_name
 from custody.chain.core_rpc_watch import read_wallet
+from custody.chain.evidence import BlockParts
 from custody.chain.json_rpc import JsonRpc, RpcRefused, RpcValue, invalid_answer
 from custody.codes import Code
 from custody.errors import ChainUnavailable
@@ -203,6 +206,14 @@ class CoreRpcBackend:
                     advice="Sync first, so that the block is known; a pruned block must be downloaded again.",
                 ) from error
             return found[0]
+
+    def block_parts(self, block_hash: str) -> BlockParts:
+        """Return what a proof needs of a block of the active chain."""
+        return core_rpc_evidence.block_parts(self._rpc, block_hash)
+
+    def headers(self, start: int, count: int) -> list[BlockHeader]:
+        """Return the active chain's headers from `start` on."""
+        return core_rpc_evidence.headers(self._rpc, start, count)
 
     def estimate_fee_rate(self, target_blocks: int) -> FeeRate:
         """Return the node's estimate; raises `ChainUnavailable` NO_FEE_ESTIMATE when it has none."""

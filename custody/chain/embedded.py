@@ -11,7 +11,7 @@ from types import TracebackType
 
 from custody.atomic import make_directory
 from custody.bitcoin.amount import FeeRate, sats, sum_sats
-from custody.bitcoin.block import Block, coinbase_transaction, is_coinbase, mine_block, regtest_subsidy
+from custody.bitcoin.block import Block, BlockHeader, coinbase_transaction, is_coinbase, mine_block, regtest_subsidy
 from custody.bitcoin.hashing import sha256
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
@@ -19,6 +19,7 @@ from custody.chain.embedded_index import ChainIndex
 from custody.chain.embedded_kernel import KernelChain, rejected_block
 from custody.chain.embedded_mempool import Mempool
 from custody.chain.embedded_policy import MINIMUM_RELAY_RATE
+from custody.chain.evidence import BlockParts
 from custody.chain.past import held_after, require_blocks
 from custody.codes import Code
 from custody.errors import ChainUnavailable, InvalidInput
@@ -164,6 +165,20 @@ class EmbeddedBackend:
                 advice="Check the txid and sync again; after a reorganization it may have to be sent again.",
             )
         return found
+
+    def block_parts(self, block_hash: str) -> BlockParts:
+        """Return what a proof needs of a block of the active chain."""
+        height = self.height_of(block_hash)
+        if height is None:
+            raise ChainUnavailable(
+                Code.BLOCK_UNKNOWN, f"the embedded chain has no block `{block_hash}`", advice="Sync again."
+            )
+        transactions = self._chain.blocks[height]
+        return BlockParts(self._kernel.header_at(height), tuple(one.txid for one in transactions), transactions[0])
+
+    def headers(self, start: int, count: int) -> list[BlockHeader]:
+        """Return the active chain's headers from `start` on."""
+        return [self._kernel.header_at(height) for height in range(start, start + count)]
 
     def estimate_fee_rate(self, target_blocks: int) -> FeeRate:
         """Refuse: a chain without other users has no fee market."""

@@ -11,8 +11,11 @@ from types import TracebackType
 
 from custody.atomic import create_file, read_file
 from custody.bitcoin.amount import FeeRate
+from custody.bitcoin.block import BlockHeader
+from custody.bitcoin.block_evidence import ChainEvidence
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
+from custody.chain.evidence import BlockParts
 from custody.chain.past import held_after, require_blocks
 from custody.chain.snapshot_file import (
     MAX_SNAPSHOT_BYTES,
@@ -48,9 +51,13 @@ class SnapshotFinding:
 
 
 def take_snapshot(
-    backend: ChainBackend, request: WatchRequest, result: WatchResult, finding: SnapshotFinding
+    backend: ChainBackend,
+    request: WatchRequest,
+    result: WatchResult,
+    finding: SnapshotFinding,
+    evidence: ChainEvidence | None = None,
 ) -> Snapshot:
-    """Put together what `backend` knows: the result of its watch, previous transactions, fees.
+    """Put together what `backend` knows: the result of its watch, previous transactions, fees, evidence.
 
     Raises:
         ChainUnavailable: a previous transaction can't be had.
@@ -72,6 +79,7 @@ def take_snapshot(
         compared_with_utxo_set=finding.compared_with_utxo_set,
         fee_estimates=_estimates(backend),
         minimum_fee_rate=backend.minimum_fee_rate(),
+        evidence=evidence,
     )
 
 
@@ -234,6 +242,14 @@ class SnapshotBackend:
                 advice="Write a new snapshot where the node is.",
             )
         return found.transaction
+
+    def block_parts(self, block_hash: str) -> BlockParts:
+        """Refuse: a file has no whole blocks."""
+        raise _not_in_file(f"the whole block `{block_hash}`")
+
+    def headers(self, start: int, count: int) -> Sequence[BlockHeader]:  # noqa: ARG002
+        """Refuse: a file is copied, not written anew."""
+        raise _not_in_file(f"the blocks from {start} on")
 
     def estimate_fee_rate(self, target_blocks: int) -> FeeRate:
         """Return the estimate that the file has for exactly this target; nothing is interpolated.

@@ -1,9 +1,10 @@
-"""The snapshot file, `custody-snapshot/1`: what a node told about one vault at one block.
+"""The snapshot file, `custody-snapshot/1` and `/2`: what a node told about one vault at one block.
 
 Canonical JSON with a digest over everything else, closed by a line feed. Reading believes
 nothing that can be checked: each transaction is parsed, each coin must be an output of a
 transaction in the file with the same value and script, and be spent by none of them. That
-the file is complete, and of the real chain, is the claim of whoever wrote it.
+the file is complete, and of the real chain, is the claim of whoever wrote it. Version 2 carries evidence for
+the second: block headers with their work, and where in those blocks each transaction stands.
 """
 
 from collections.abc import Mapping
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 
 from custody.bitcoin.amount import FeeRate, Sats, sats
 from custody.bitcoin.block import is_coinbase
+from custody.bitcoin.block_evidence import ChainEvidence, EvidenceSummary, Placed
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
+from custody.chain.snapshot_evidence import evidence_document, read_evidence
 from custody.chain.snapshot_values import (
     hash_of,
     hex_of,
@@ -30,6 +33,7 @@ from custody.errors import InvalidInput, JsonValue, UpgradeNeeded
 from custody.ports import ChainCoin, ChainTransaction, Tip
 
 FORMAT = "custody-snapshot/1"
+FORMAT_WITH_EVIDENCE = "custody-snapshot/2"
 MAX_SNAPSHOT_BYTES = 256_000_000
 _FORMAT_FAMILY = "custody-snapshot/"
 _MAX_SCANNED = 2**31
@@ -59,9 +63,16 @@ class Snapshot:
     fee_estimates: tuple[tuple[int, FeeRate], ...]
     """(target in blocks, rate), as the node gave them."""
     minimum_fee_rate: FeeRate | None
+    evidence: ChainEvidence | None = None
+    """That the transactions in blocks stand there; it makes the file one of version 2."""
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @property
+    def evidence_summary(self) -> EvidenceSummary | None:
+        """What its evidence comes to, None where it has none. It was checked when this object was made."""
+        return None if self.evidence is None else self.evidence.summary(self.network)
 
 
 def write_snapshot(snapshot: Snapshot) -> bytes:
@@ -74,11 +85,11 @@ def parse_snapshot(data: bytes) -> Snapshot:
     """Read the file's bytes, checking all that can be checked.
 
     Raises:
-        InvalidInput: SNAPSHOT_INVALID, also when the bytes are not the canonical ones.
+        InvalidInput: SNAPSHOT_INVALID, also when the bytes are not the canonical ones; EVIDENCE_INVALID.
         UpgradeNeeded: a later version of the format.
     """
     document = object_of(parse_json(data, max_bytes=MAX_SNAPSHOT_BYTES), "the file")
-    if document.get("format") != FORMAT:
+    if document.get("format") not in (FORMAT, FORMAT_WITH_EVIDENCE):
         raise _unknown_format(document.get("format"))
     if canonical(dict(document)) + b"\n" != data:
         raise invalid_snapshot("the file is not in its canonical form")
@@ -109,7 +120,7 @@ def _to_document(snapshot: Snapshot) -> dict[str, JsonValue]:
     estimates: list[JsonValue] = [
         {"target_blocks": target, "sat_kvb": estimate.sat_kvb} for target, estimate in snapshot.fee_estimates
     ]
-    return {
+    document: dict[str, JsonValue] = {
         "format": FORMAT,
         "network": snapshot.network.value,
         "vault_id": snapshot.vault_id,
@@ -124,6 +135,9 @@ def _to_document(snapshot: Snapshot) -> dict[str, JsonValue]:
         "fee_estimates": estimates,
         "minimum_fee_rate_sat_kvb": None if rate is None else rate.sat_kvb,
     }
+    if snapshot.evidence is not None:
+        document |= {"format": FORMAT_WITH_EVIDENCE, "evidence": evidence_document(snapshot.evidence)}
+    return document
 
 
 def _coin_entry(coin: ChainCoin) -> dict[str, JsonValue]:
@@ -172,6 +186,7 @@ def _from_document(body: Mapping[str, JsonValue]) -> Snapshot:
             for one in estimates
         ),
         minimum_fee_rate=None if rate is None else FeeRate(rate),
+        evidence=read_evidence(body["evidence"]) if body["format"] == FORMAT_WITH_EVIDENCE else None,
     )
 
 
@@ -234,6 +249,13 @@ def _check(snapshot: Snapshot) -> None:
         raise invalid_snapshot("a coin stands in it twice")
     for coin in snapshot.coins:
         _check_coin(coin, known, spent)
+    if snapshot.evidence is not None:
+        placed = tuple(
+            Placed(one.transaction, one.height, one.block_hash)
+            for one in snapshot.transactions
+            if one.height is not None and one.block_hash is not None
+        )
+        snapshot.evidence.require(snapshot.network, placed, (snapshot.tip.height, snapshot.tip.block_hash))
 
 
 def _check_place(one: ChainTransaction, tip: Tip) -> None:

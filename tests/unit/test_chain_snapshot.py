@@ -154,7 +154,7 @@ def test_a_coin_that_a_transaction_in_it_spends_is_refused(snapshot: Snapshot) -
 
 def test_a_later_format_asks_for_an_update(snapshot: Snapshot) -> None:
     with pytest.raises(UpgradeNeeded):
-        parse_snapshot(changed(snapshot, lambda d: d.update(format="custody-snapshot/2")))
+        parse_snapshot(changed(snapshot, lambda d: d.update(format="custody-snapshot/3")))
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b'{"a":1,"a":1}'])
