@@ -14,6 +14,8 @@ DRIVERS = {
     "support.bundles",
     "support.setups",
     "support.standin",
+    "support.reserves_office",
+    "support.reserves_scene",
 }
 DOORS = {
     "run",
@@ -26,6 +28,8 @@ DOORS = {
     "Signer",
     "Setup",
     "StandinOffice",
+    "Holder",
+    "ReservesScene",
 }
 """What runs a command, of the modules above."""
 
@@ -41,7 +45,8 @@ GOVERNANCE = [61, 63, 102, 120]
 PROOFS = [82, 84]
 REPORTS = [85, 95, 96]
 BALANCES = [29, 35, 115]
-AUDIT = {*PROOFS, *REPORTS, *BALANCES}
+RESERVES = [80, 81, 83, 84, 85]
+AUDIT = {*PROOFS, *REPORTS, *BALANCES, *RESERVES}
 REQUIRED = {*AUDIT, *SETUP, *OUTPUTS, *INPUTS, *SIGNATURES, *QR_CODES, *DEVICES, *FILES_AND_JOURNAL, *GOVERNANCE}
 
 Function = ast.FunctionDef

@@ -12,8 +12,10 @@ from support.rehearsal import Rehearsal
 class Holder:
     """A workspace that answers challenges; files lie in `folder`."""
 
-    def __init__(self, office: Rehearsal, folder: Path) -> None:
+    def __init__(self, office: Rehearsal, folder: Path, devices: Sequence[int] = (1, 2)) -> None:
         self.office = office
+        self.devices = tuple(devices)
+        """The simulators that sign."""
         self.folder = folder
         folder.mkdir(exist_ok=True)
 
@@ -54,7 +56,7 @@ class Holder:
     def prove(self, challenge: Path, *more: str | Path, route: str = "bip322", name: str = "proofs") -> Path:
         """Go the whole way and return the statement."""
         self.write(challenge, route, name)
-        self.sign(name, 1, 2)
+        self.sign(name, *self.devices)
         done = self.finish(challenge, name, *more)
         assert done.exit_code == 0, (done.stdout, done.stderr)
         return self.statement(name)
