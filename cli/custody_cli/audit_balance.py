@@ -88,7 +88,7 @@ class _Subject:
     "--expect-txoutset-hash",
     type=BlockHash(),
     metavar="HASH",
-    help="`hash_serialized_3` of `gettxoutsetinfo` of your own node, at the copy's block.",
+    help="What `dumptxoutset` of your own node prints as `txoutset_hash` for that block.",
 )
 @chain_options
 @click.pass_obj

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from custody.audit.balance import BlockBalance, RouteName
+from custody.audit.balance import BlockBalance
 from custody.bitcoin.amount import Sats, format_btc
 from custody.errors import Finding
 from custody.workflow.balance_blocks import TIME_RULE
 from custody.workflow.clock import rfc3339
 from custody_cli.output import AnswerValue, Line, Style, Styled, finding_lines
-
-_CLAIMS = {RouteName.JOURNAL}
 
 
 def balance_json(balance: BlockBalance, view: str, *, by_time: bool) -> dict[str, AnswerValue]:
@@ -40,8 +38,7 @@ def _balance(balance: BlockBalance) -> Iterator[Line]:
         yield from (f"  {reason}" for reason in balance.incomplete)
     yield from _sum_lines(balance)
     for route in balance.routes:
-        word = "  (a claim)" if route.name in _CLAIMS else ""
-        yield f"  {route.name!s:<10} {route.total:>16} sat  {len(route.coins):>6} coin(s)  {route.name.words}{word}"
+        yield f"  {route.name!s:<10} {route.total:>16} sat  {len(route.coins):>6} coin(s)  {route.name.words}"
     window = balance.window
     yield f"searched {window.receive} receive and {window.change} change scripts, each derived by two engines"
     yield from finding_lines(_ordered(balance.findings))

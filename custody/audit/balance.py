@@ -170,45 +170,44 @@ def in_order(coins: Iterable[HeldCoin]) -> tuple[HeldCoin, ...]:
     return tuple(sorted(coins, key=lambda coin: (coin.height, coin.outpoint.txid, coin.outpoint.vout)))
 
 
-def differences(routes: Sequence[Route]) -> Iterator[Finding]:
-    """Yield for each coin that the routes don't have alike who has it and who lacks it.
+def differing(routes: Sequence[Route]) -> tuple[OutPoint, ...]:
+    """Return the coins that the routes don't have alike, in order."""
+    first, *others = [set(route.coins) for route in routes]
+    unlike = set[HeldCoin]().union(*(first ^ other for other in others))
+    return tuple({coin.outpoint: None for coin in in_order(unlike)})
 
-    Any one of them may hide it or invent it: that is not decided here.
+
+def differences(routes: Sequence[Route], unspent_today: Mapping[OutPoint, bool]) -> Iterator[Finding]:
+    """Yield for each coin that the routes don't have alike in which it is and in which it isn't.
+
+    Any of them may hide it or invent it. `unspent_today` is what the view of the chain says when it is asked for
+    the coin alone, where it was asked: a third word, which tells who lies where the block is the newest one.
     """
     maps: dict[RouteName, Mapping[OutPoint, HeldCoin]] = {
         route.name: {coin.outpoint: coin for coin in route.coins} for route in routes
     }
-    every = {coin.outpoint: coin for route in routes for coin in route.coins}
-    for shown in in_order(every.values()):
-        having = {name: coins[shown.outpoint] for name, coins in maps.items() if shown.outpoint in coins}
+    for outpoint in differing(routes):
+        having = {name: coins[outpoint] for name, coins in maps.items() if outpoint in coins}
         lacking = [name for name in maps if name not in having]
+        shown = next(iter(having.values()))
         if lacking:
-            yield _differs(shown, f"{_listed(having)} {_has(having)}, {_listed(lacking)} {_lacks(lacking)}")
-        elif len(set(having.values())) > 1:
-            said = "; ".join(f"{name.words}: {_described(coin)}" for name, coin in having.items())
-            yield _differs(shown, f"it is told in different ways: {said}")
-
-
-def _differs(coin: HeldCoin, how: str) -> Finding:
-    return Finding(
-        Code.BALANCE_DIFFERS,
-        Severity.REFUSE,
-        str(coin.outpoint),
-        f"coin `{coin.outpoint}` of {coin.value} sat at {Branch(coin.branch).label} {coin.index}: {how}",
-        "Believe neither; ask another node about this coin, and whoever runs this one why it was left out or added.",
-    )
+            how = f"it is in {_listed(having)}, and not in {_listed(lacking)}"
+        else:
+            how = "; ".join(f"in {name.words} {_described(coin)}" for name, coin in having.items())
+        if outpoint in unspent_today:
+            said = "is unspent" if unspent_today[outpoint] else "is spent, or was never there"
+            how += f"; asked for it alone, this view of the chain says that it {said} today"
+        yield Finding(
+            Code.BALANCE_DIFFERS,
+            Severity.REFUSE,
+            str(outpoint),
+            f"coin `{outpoint}` of {shown.value} sat at {Branch(shown.branch).label} {shown.index}: {how}",
+            "Believe none of them; ask another node about this coin, and whoever runs this one how it came about.",
+        )
 
 
 def _listed(names: Iterable[RouteName]) -> str:
     return " and ".join(name.words for name in names)
-
-
-def _has(names: Mapping[RouteName, HeldCoin]) -> str:
-    return "has it" if len(names) == 1 else "have it"
-
-
-def _lacks(names: Sequence[RouteName]) -> str:
-    return "lacks it" if len(names) == 1 else "lack it"
 
 
 def _described(coin: HeldCoin) -> str:

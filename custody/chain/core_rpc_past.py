@@ -69,10 +69,9 @@ def coins_after(
         return None
     spent: list[tuple[int, ChainCoin]] = []
     worth_reading = _worth_reading(node, scripts, now, chain[1:], progress)
-    for number, link in enumerate(worth_reading):
-        progress("undoing blocks", number, len(worth_reading))
+    for number, link in enumerate(worth_reading, 1):
         spent += [(link.height, coin) for coin in _spent_in(node, link, scripts)]
-    progress("undoing blocks", len(worth_reading), len(worth_reading))
+        progress("undoing blocks", number, len(worth_reading))
     if as_hash(node.call("getblockhash", [tip_height]), "getblockhash") != tip_hash:
         return None
     return [(chain[height - first].block_hash, held_after(height, now, spent)) for height in heights]

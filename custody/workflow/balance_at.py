@@ -9,7 +9,7 @@ A chain that changes meanwhile is asked again; two chains are never mixed into o
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from custody.audit.balance import BlockBalance, HeldCoin, Route, RouteName, differences, replayed
+from custody.audit.balance import BlockBalance, HeldCoin, Route, RouteName, differences, differing, replayed
 from custody.audit.balance_claim import claim_gaps, claimed_blocks, claimed_route
 from custody.audit.state import State
 from custody.bitcoin.amount import sum_sats
@@ -22,6 +22,8 @@ from custody.workflow.audit_window import AuditWindow, Place, placed
 from custody.workflow.balance_of_dump import DumpChoice
 
 _ATTEMPTS = 3
+_ASKED_ALONE = 100
+"""Where more coins than this differ, one question for each tells nothing more."""
 _WORD_OF_A_FILE = Finding(
     Code.UTXO_UNVERIFIED,
     Severity.NOTE,
@@ -137,7 +139,7 @@ def _balance(
         routes.append(claimed_route(journal, block.height))
         incomplete += claim_gaps(journal, block.height)
         findings += _other_blocks(backend, journal, block.height)
-    findings += differences(routes)
+    findings += differences(routes, _asked_alone(backend, differing(routes)))
     unconfirmed = None
     if block.block_hash == history.tip.block_hash:
         unconfirmed = sum_sats(coin.value for coin in history.coins if coin.height is None)
@@ -152,6 +154,12 @@ def _balance(
         incomplete=tuple(incomplete),
         findings=tuple(findings),
     )
+
+
+def _asked_alone(backend: ChainBackend, outpoints: Sequence[OutPoint]) -> dict[OutPoint, bool]:
+    return {
+        outpoint: backend.unspent(outpoint, include_mempool=False) is not None for outpoint in outpoints[:_ASKED_ALONE]
+    }
 
 
 def _history_route(seen: Sequence[ChainTransaction], places: Mapping[bytes, Place], height: int) -> Route:

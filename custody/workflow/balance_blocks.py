@@ -65,15 +65,22 @@ def _last(is_so: Callable[[int], bool], above: int) -> int | None:
 
 
 def _time_of(backend: ChainBackend, height: int) -> int:
-    block: Tip | None = backend.block_at(height)
+    try:
+        block: Tip | None = backend.block_at(height)
+    except ChainUnavailable as error:
+        raise _no_times(height) if error.code is Code.SYNC_INCOMPLETE else error from error
     if block is None:
         raise ChainUnavailable(
             Code.NODE_BUSY, "the chain became shorter while it was asked", advice="Try again in a minute."
         )
     if not block.median_time_past:
-        raise ChainUnavailable(
-            Code.SYNC_INCOMPLETE,
-            f"the snapshot does not know the time of block {height}",
-            advice="Ask by --height or --block, or ask a node.",
-        )
+        raise _no_times(height)
     return block.median_time_past
+
+
+def _no_times(height: int) -> ChainUnavailable:
+    return ChainUnavailable(
+        Code.SYNC_INCOMPLETE,
+        f"the snapshot does not know the time of block {height}",
+        advice="Ask by --height or --block, or ask a node.",
+    )

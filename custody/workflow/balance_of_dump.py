@@ -63,8 +63,7 @@ class DumpChoice:
                 Severity.NOTE,
                 "utxo-dump",
                 "the copy of the UTXO set is the word of whoever wrote it",
-                "Give --expect-txoutset-hash with what `gettxoutsetinfo hash_serialized_3` of your own node says "
-                "at that block.",
+                "Give --expect-txoutset-hash with the `txoutset_hash` that `dumptxoutset` printed on a node of yours.",
             ),
         )
 
@@ -97,7 +96,7 @@ def balance_of_dump(
         unconfirmed=None,
         frozen=None if journal is None else journal.frozen,
         incomplete=incomplete,
-        findings=(*choice.findings(), *differences(routes)),
+        findings=(*choice.findings(), *differences(routes, {})),
     )
 
 

@@ -18,6 +18,9 @@ from support.rehearsal import stranger
 
 pytestmark = pytest.mark.node
 
+HISTORY = "the history of the watch-only wallet"
+UNSPENT = "the unspent outputs with later blocks undone"
+
 
 @pytest.fixture(scope="module")
 def scene(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
@@ -46,8 +49,8 @@ def test_a35_a115_a_node_that_hides_a_coin_from_its_unspent_outputs_is_caught(sc
         answer = scene.ask("--height", said.height, exit_code=3, node=liar)
     [(where, message)] = hidden(answer)
     assert where == f"{coin['txid']}:{coin['vout']}"
-    assert "the history of the watch-only wallet has it" in message
-    assert "the unspent outputs with later blocks undone lacks it" in message
+    assert f"it is in {HISTORY}, and not in {UNSPENT}" in message
+    assert message.endswith("asked for it alone, this view of the chain says that it is unspent today")
     assert answer["complete"] is True
 
 
@@ -66,9 +69,7 @@ def test_a35_a115_a_node_that_hides_a_transaction_from_the_wallet_s_history_is_c
         answer = scene.ask("--height", said.height, exit_code=3, node=liar)
     [(where, message)] = hidden(answer)
     assert where == f"{coin['txid']}:{coin['vout']}"
-    assert (
-        "the unspent outputs with later blocks undone has it, the history of the watch-only wallet lacks it" in message
-    )
+    assert f"it is in {UNSPENT}, and not in {HISTORY}" in message
 
 
 def test_a35_a115_a_history_that_contradicts_the_same_wallet_s_coins_is_caught(scene: Scene) -> None:
@@ -99,7 +100,7 @@ def test_a35_a115_a_node_that_hides_a_later_spend_is_caught(scene: Scene) -> Non
     with lying_node(scene.auditor.login, lie) as liar:
         answer = scene.ask("--height", said.height, exit_code=3, node=liar)
     assert {where for where, _message in hidden(answer)} == taken
-    assert all("the unspent outputs with later blocks undone lacks it" in message for _where, message in hidden(answer))
+    assert all(f"it is in {HISTORY}, and not in {UNSPENT}" in message for _where, message in hidden(answer))
 
 
 def test_a35_a115_a_node_that_drops_a_whole_transaction_of_a_block_is_refused(scene: Scene) -> None:
@@ -157,7 +158,7 @@ def test_a35_a115_a_journal_whose_writer_left_a_coin_out_is_caught(scene: Scene,
     [(where, message)] = hidden(answer)
     assert where.startswith(hidden_one[0])
     assert shown.txid not in where
-    assert message.endswith("have it, the journal's claim lacks it")
+    assert f"it is in {HISTORY} and {UNSPENT}, and not in the journal's claim" in message
     assert routes_of(answer) == {"history": 175_000_000, "unspent": 175_000_000, "journal": 50_000_000}
 
 

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from custody.chain import core_rpc_scan
 from support.balance_scene import BOTH_WAYS, Scene, auditor_scene, routes_of
 from support.cli import run, run_json
-from support.node import Node
+from support.lying_node import Refusal, lying_node
+from support.node import Node, start, stop
+from support.node_office import NodeOffice
 
 pytestmark = pytest.mark.node
 
@@ -86,3 +90,122 @@ def test_a_copy_of_the_utxo_set_is_a_third_way(scene: Scene, tmp_path: Path) -> 
     assert [one["code"] for one in alone["findings"]] == ["UTXO_UNVERIFIED"]
     foreign = run(["audit", "balance", *vault, "--utxo-dump", dump, "--expect-txoutset-hash", "ab" * 32, "--json"])
     assert (foreign.exit_code, foreign.error["error"]) == (3, "TXOUTSET_HASH_DIFFERS")
+
+
+def test_a_journal_that_ends_before_the_block_claims_nothing_about_it(scene: Scene) -> None:
+    scene.custodian.node.mine(2)
+    scene.follow()
+    answer = run_json(scene.command("--journal", scene.export), exit_code=9)
+    assert answer["complete"] is False
+    assert answer["incomplete"] == [f"the journal has seen the chain up to block {answer['height'] - 2} only"]
+    shown = run(scene.command("--journal", scene.export))
+    assert (shown.exit_code, shown.stderr) == (9, "")
+    assert "INCOMPLETE: what follows is not the balance" in shown.stdout
+
+
+def test_a_journal_of_another_vault_is_refused(scene: Scene, tmp_path: Path) -> None:
+    other = NodeOffice(tmp_path / "other", scene.custodian.node, (2, 7, 12), threshold=2)
+    refused = run([*scene.command("--vault-file", other.folder / "vault.yaml", "--journal", scene.export), "--json"])
+    assert (refused.exit_code, refused.error["error"]) == (3, "VAULT_MISMATCH")
+
+
+def test_a_snapshot_answers_offline_and_says_whose_word_it_is(scene: Scene, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot.json"
+    scene.custodian.json(["coins", "sync", "--to", snapshot])
+    offline = ["audit", "balance", "--descriptor", scene.descriptor, "--network", "regtest", "--snapshot", snapshot]
+    at_tip = run_json(offline)
+    assert routes_of(at_tip) == dict.fromkeys(BOTH_WAYS, scene.custodian.json(["coins", "list"])["total_sats"])
+    assert [one["code"] for one in at_tip["findings"]] == ["UTXO_UNVERIFIED"]
+    mined_at = scene.block_of(scene.payments[0])
+    node_s_word = scene.ask("--block", mined_at)
+    assert run_json([*offline, "--block", mined_at])["total_sats"] == node_s_word["total_sats"]
+    by_date = run([*offline, "--date", "2020-01-01", "--json"])
+    assert (by_date.exit_code, by_date.error["error"]) == (9, "SYNC_INCOMPLETE")
+    assert "does not know the time of block" in by_date.error["message"]
+    above = run([*offline, "--height", at_tip["height"] + 1, "--json"])
+    assert (above.exit_code, above.error["error"]) == (9, "BLOCK_UNKNOWN")
+
+
+@pytest.fixture
+def fresh(scene: Scene, tmp_path: Path) -> list[str | Path | int]:
+    """The command line for a funded vault that the auditor's node has never searched for."""
+    office = NodeOffice(tmp_path / "office", scene.custodian.node, (1, 6, 11), threshold=2)
+    scene.custodian.node.pay(office.vault.deriver.address_at(0, 0, office.vault.network), "0.7")
+    scene.custodian.node.mine(1)
+    scene.follow()
+    return ["--vault-file", office.folder / "vault.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("rescanblockchain", "Wallet is currently rescanning. Abort existing rescan or wait."),
+        ("scantxoutset", 'Scan already in progress, use action "abort" or "status"'),
+    ],
+)
+def test_a_busy_node_gives_no_number_and_the_next_call_does(
+    scene: Scene, fresh: list[str | Path | int], method: str, words: str
+) -> None:
+    def busy(asked: str, _params: Any, result: Any) -> Any:
+        if asked == method:
+            raise Refusal(-8 if method == "scantxoutset" else -4, words)
+        return result
+
+    with lying_node(scene.auditor.login, busy) as liar:
+        refused = run([*scene.command(*fresh, node=liar), "--json"])
+    assert (refused.exit_code, refused.stdout, refused.error["error"]) == (9, "", "NODE_BUSY")
+    first = run_json(scene.command(*fresh))
+    assert first["total_sats"] == first["routes"][0]["total_sats"] == first["routes"][1]["total_sats"] > 0
+    assert run_json(scene.command(*fresh)) == first
+
+
+def test_a_search_that_times_out_leaves_no_half_answer(
+    scene: Scene, fresh: list[str | Path | int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = Event()
+
+    def slow(asked: str, params: Any, result: Any) -> Any:
+        if asked == "scantxoutset" and params[0] == "start":
+            over.wait(30)
+        return result
+
+    monkeypatch.setattr(core_rpc_scan, "_TIMEOUT_S", 1)
+    with lying_node(scene.auditor.login, slow) as liar:
+        refused = run([*scene.command(*fresh, node=liar), "--json"])
+        over.set()
+    assert (refused.exit_code, refused.stdout, refused.error["error"]) == (9, "", "NODE_BUSY")
+    assert run_json(scene.command(*fresh))["total_sats"] > 0
+
+
+def test_progress_is_shown_to_a_person_who_asks_for_it(scene: Scene) -> None:
+    command = scene.command("--descriptor", scene.descriptor, "--network", "regtest", "--height", scene.said[0].height)
+    shown = run(["-v", *command])
+    for what in (
+        "deriving receive scripts by two engines: 1000 of 1000",
+        "following the chain of blocks",
+        "undoing blocks",
+    ):
+        assert what in shown.stderr
+    assert run(command).stderr == ""
+
+
+def test_a_pruned_node_says_so_and_gives_no_number_that_counts(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "pruned").mkdir()
+    process, pruned = start(scene.auditor.program, tmp_path / "pruned", "-prune=1", "-fastprune=1")
+    try:
+        office = NodeOffice(tmp_path / "office", pruned, (2, 7, 12), threshold=2)
+        mining = f"addr({office.vault.deriver.address_at(0, 0, office.vault.network)})"
+        pruned.rpc("setmocktime", 1_700_000_000)
+        pruned.rpc("generatetodescriptor", 300, mining)
+        pruned.rpc("setmocktime", 0)
+        pruned.rpc("generatetodescriptor", 290, mining)
+        pruned.rpc("pruneblockchain", 300)
+        command = scene.command("--vault-file", office.folder / "vault.yaml", node=pruned)
+        low = run([*command, "--height", 100, "--json"])
+        assert (low.exit_code, low.stdout, low.error["error"]) == (9, "", "PRUNED_BELOW_BIRTH")
+        today = run_json(command, exit_code=9)
+        assert today["complete"] is False
+        assert today["incomplete"][0].startswith("PRUNED_BELOW_BIRTH")
+        assert today["total_sats"] is None
+    finally:
+        stop(process)

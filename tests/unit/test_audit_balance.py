@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.audit.balance import BlockBalance, HeldCoin, Route, RouteName, Window, differences, replayed
+from custody.audit.balance import BlockBalance, HeldCoin, Route, RouteName, Window, differences, differing, replayed
 from custody.audit.balance_claim import claim_gaps, claimed_blocks, claimed_route
 from custody.audit.state import OwnInput, SeenOutput, SeenTip, SeenTransaction, State
 from custody.bitcoin.amount import Sats
@@ -41,7 +41,9 @@ def balance(*routes: Route, height: int | None = 200, findings: Sequence[Finding
 
 @given(_sides, _sides)
 def test_every_coin_that_is_not_alike_is_named_once(one: tuple[HeldCoin, ...], other: tuple[HeldCoin, ...]) -> None:
-    found = list(differences([Route(RouteName.HISTORY, one), Route(RouteName.UNSPENT, other)]))
+    routes = [Route(RouteName.HISTORY, one), Route(RouteName.UNSPENT, other)]
+    found = list(differences(routes, {}))
+    assert [finding.where for finding in found] == [str(outpoint) for outpoint in differing(routes)]
     expected = {str(coin.outpoint) for coin in set(one) ^ set(other)}
     assert sorted(finding.where for finding in found) == sorted(expected)
     assert all(finding.code is Code.BALANCE_DIFFERS and finding.severity is Severity.REFUSE for finding in found)
@@ -49,22 +51,22 @@ def test_every_coin_that_is_not_alike_is_named_once(one: tuple[HeldCoin, ...], o
     assert (not found) is (set(one) == set(other))
 
 
-def test_a_difference_says_who_has_the_coin_and_who_lacks_it() -> None:
+def test_a_difference_says_where_the_coin_is_and_where_not() -> None:
     mine = Route(RouteName.HISTORY, (coin(1), coin(2)))
     theirs = Route(RouteName.UNSPENT, (coin(1), replace(coin(2), value=Sats(999))))
     claim = Route(RouteName.JOURNAL, (coin(2),))
-    first, second = differences([mine, theirs, claim])
-    assert first.message.endswith(
-        "the history of the watch-only wallet and the unspent outputs with later blocks undone have it, "
-        "the journal's claim lacks it"
-    )
-    assert "1000 sat at receive 2 in block 10" in second.message
-    assert "999 sat at receive 2 in block 10" in second.message
+    first, second = differences([mine, theirs, claim], {coin(1).outpoint: True, coin(2).outpoint: False})
+    assert "it is in the history of the watch-only wallet and the unspent outputs" in first.message
+    assert ", and not in the journal's claim; asked for it alone" in first.message
+    assert first.message.endswith("says that it is unspent today")
+    assert "in the history of the watch-only wallet 1000 sat at receive 2 in block 10" in second.message
+    assert "in the unspent outputs with later blocks undone 999 sat at receive 2 in block 10" in second.message
+    assert second.message.endswith("is spent, or was never there today")
 
 
 def test_a_balance_whose_ways_differ_has_no_sum() -> None:
     routes = (Route(RouteName.HISTORY, (coin(1),)), Route(RouteName.UNSPENT, ()))
-    differing = balance(*routes, findings=list(differences(routes)))
+    differing = balance(*routes, findings=list(differences(routes, {})))
     assert (differing.total, differing.is_agreed, differing.to_json()["total_sats"]) == (None, False, None)
     agreed = balance(routes[0], routes[0])
     assert (agreed.total, agreed.is_agreed) == (1_000, True)
