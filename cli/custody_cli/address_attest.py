@@ -12,19 +12,17 @@ from custody.people.receive import MAX_HEIGHT
 from custody.people.receive_document import MAX_PROOF
 from custody.people.statement import money
 from custody.workflow.attest_address import (
-    ReceiveView,
     Wanted,
     attach_proof,
     document_of,
     draft_receive,
-    find_receive,
     proof_to_sign,
     require_may_sign,
     sign_receive,
     usual_expiry,
-    view_receive,
 )
 from custody.workflow.office import Desk, decide_again, open_office
+from custody.workflow.receive_view import ReceiveView, find_receive, view_receive
 from custody_cli.loading import workspace_of
 from custody_cli.options import CustodyCommand, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled

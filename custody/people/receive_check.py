@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from custody.bitcoin.address import script_of
-from custody.bitcoin.bip322 import MessageResult, MessageVerdict, verify_message
+from custody.bitcoin.bip322_model import MessageVerdict
 from custody.bitcoin.descriptor import Branch
 from custody.codes import Code
 from custody.documents.sshsig import SshSignature, verify_sshsig
@@ -18,6 +18,7 @@ from custody.errors import CustodyError, Finding, JsonValue, Severity
 from custody.people.known_officers import KnownKey, KnownOfficers
 from custody.people.receive import ReceiveTerms
 from custody.people.receive_document import OfficerSignature, ReceiveDocument
+from custody.people.receive_proof import verify_proof
 from custody.spend.lookalike import look_alikes
 from custody.vault.vault import Vault
 
@@ -121,12 +122,6 @@ def check_receive(document: ReceiveDocument, question: PayersQuestion) -> Checke
         derived=derived,
         findings=tuple(findings),
     )
-
-
-def verify_proof(terms: ReceiveTerms, proof: str) -> MessageResult:
-    """Judge a BIP 322 signature by the terms' address over their statement."""
-    script = script_of(terms.address, terms.network)
-    return verify_message(terms.statement.signed_bytes, script, proof, outputs={})
 
 
 def _verdict(findings: Sequence[Finding]) -> ReceiveVerdict:

@@ -14,16 +14,17 @@ from custody.bitcoin.amount import Sats
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.psbt import Psbt
 from custody.codes import Code
-from custody.errors import CheckFailed, Conflict, InvalidInput, JsonValue, NotYet, UsageError
+from custody.errors import CheckFailed, Conflict, InvalidInput, NotYet, UsageError
 from custody.people.approval import require_signed
 from custody.people.receive import ReceiveTerms
-from custody.people.receive_check import verify_proof
 from custody.people.receive_document import OfficerSignature, ReceiveDocument, check_proof_text
+from custody.people.receive_proof import verify_proof
 from custody.spend.proof import message_proof
 from custody.spend.review_model import Place
 from custody.workflow.checkpoint import checkpoint_signer
 from custody.workflow.issue_address import checked_address, prepare_address
 from custody.workflow.office import Desk, Event, Office
+from custody.workflow.receive_view import ReceiveView, view_receive
 
 LIFETIME = 4_320
 """Blocks for which terms hold where nothing else is said: thirty days."""
@@ -41,34 +42,6 @@ class Wanted:
     expires_height: int | None
     label: str | None = None
     """Of a new address, for ourselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiveView:
-    """An attested address as it stands now."""
-
-    record: ReceiveRecord
-    signed_by: tuple[str, ...]
-    """Officers in force who signed."""
-
-    @property
-    def missing(self) -> int:
-        """How many more officers are needed."""
-        return max(0, self.record.terms.needed - len(self.signed_by))
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return it for `--json`."""
-        terms, statement = self.record.terms, self.record.terms.statement
-        return {
-            "receive_id": terms.receive_id,
-            **terms.to_document(),
-            "signed_by": [*self.signed_by],
-            "missing": self.missing,
-            "proof": self.record.proof,
-            "statement": statement.text,
-            "statement_digest": statement.digest,
-            "namespace": statement.kind.namespace,
-        }
 
 
 def usual_expiry(state: State) -> int:
@@ -125,37 +98,6 @@ def draft_receive(desk: Desk, wanted: Wanted, name: str | None) -> ReceiveView:
     )
     desk.record_authority([*events, (DRAFTED, {"terms": terms.to_document()})])
     return view_receive(desk.state, desk.state.receives[terms.receive_id])
-
-
-def find_receive(state: State, index: int) -> ReceiveRecord:
-    """Return the newest attestation of the address at `index`.
-
-    Raises:
-        InvalidInput: ATTESTATION_UNKNOWN.
-    """
-    found = [one for one in state.receives.values() if one.terms.index == index]
-    if not found:
-        raise InvalidInput(
-            Code.ATTESTATION_UNKNOWN,
-            f"nothing is written down for receive address {index}",
-            advice="Begin with `custody address attest INDEX --purpose TEXT`, or `--next` for a new address.",
-        )
-    return found[-1]
-
-
-def open_receives(state: State) -> tuple[ReceiveView, ...]:
-    """Return the attestations that wait for an officer: the newest of each address, not past, not signed by enough."""
-    newest = {one.terms.index: view_receive(state, one) for one in state.receives.values()}
-    return tuple(one for one in newest.values() if one.missing and not _is_past(state, one.record.terms))
-
-
-def _is_past(state: State, terms: ReceiveTerms) -> bool:
-    return state.tip is not None and terms.expires_height is not None and state.tip.height > terms.expires_height
-
-
-def view_receive(state: State, record: ReceiveRecord) -> ReceiveView:
-    """Return an attestation with who signed it and is in force."""
-    return ReceiveView(record, tuple(one.officer for one in record.in_force(state.governance)))
 
 
 def require_may_sign(state: State, record: ReceiveRecord, name: str | None) -> str:

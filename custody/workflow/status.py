@@ -10,12 +10,12 @@ from custody.bitcoin.address import address_of
 from custody.bitcoin.network import Network
 from custody.errors import JsonValue
 from custody.ports import Clock
-from custody.workflow.attest_address import ReceiveView, open_receives
 from custody.workflow.change_governance import ChangeView, view_change
 from custody.workflow.decide import unapproved_outflows
 from custody.workflow.list_coins import CoinList, ListedCoin, list_coins
 from custody.workflow.office import Office
 from custody.workflow.proposal_view import ProposalView, view_proposal
+from custody.workflow.receive_view import ReceiveView, open_receives
 
 _SHOWN = LIVE | {ProposalState.BROADCAST, ProposalState.MINED, ProposalState.STILL_SPENDABLE}
 
