@@ -64,6 +64,8 @@ def _balance(report: Report) -> Iterator[Line]:
 def _outflow(report: Report, one: ReportedOutflow) -> Iterator[Line]:
     record = one.proposal
     what = str(record.proposal.kind) if record is not None else "accepted" if one.is_accepted else "UNEXPLAINED"
+    if one.is_unapproved and not one.is_accepted:
+        what += ", NOT APPROVED"
     height = one.transaction.height or 0
     head = f"  {report.dating.day_of(height)} {height:>8}  {format_btc(one.paid):>17} BTC  fee {one.fee} sat  {what}"
     yield Styled(head, Style.BAD) if not one.is_explained else head

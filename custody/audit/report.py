@@ -50,6 +50,8 @@ class ReportTerms:
     prices: Prices | None = None
     recent_blocks: int = RECENT_BLOCKS
     """At least 1."""
+    unapproved: frozenset[str] = frozenset()
+    """Txids of outflows whose proposal never had what its policy asks for: such a proposal explains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def build_report(state: State, vault: Vault, terms: ReportTerms) -> Report:
     policy = state.governance.policy
     cap = None if policy is None else policy.coins.address_cap.most
     addresses = by_address(state, coins, period.closing, cap)
-    flows = reported_outflows(state, vault, rows)
+    flows = reported_outflows(state, vault, rows, terms.unapproved)
     late = late_moves(every, period, terms.recent_blocks, newest=dating.tips[-1].height)
     return Report(
         vault=vault,

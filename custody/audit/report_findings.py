@@ -51,11 +51,12 @@ def _of_outflows(outflows: Sequence[ReportedOutflow]) -> Iterator[Finding]:
     for one in outflows:
         txid = one.transaction.txid
         if not one.is_explained:
+            why = "no proposal explains it" if one.proposal is None else "its proposal never had its approvals"
             yield Finding(
                 Code.UNEXPLAINED_OUTFLOW,
                 Severity.REFUSE,
                 txid,
-                f"{show_amount(one.paid + one.fee)} left in transaction {txid[:_SHOWN]}…, and no proposal explains it",
+                f"{show_amount(one.paid + one.fee)} left in transaction {txid[:_SHOWN]}…, and {why}",
                 "Ask who spent it. If nobody knows, other people can sign for this vault.",
             )
         elif one.people is not None and not one.people.signing.is_complete:

@@ -79,11 +79,13 @@ class ReportedOutflow:
     people: People | None
     is_accepted: bool
     """Whether a person accepted it without a proposal, or it belongs to an accepted prior history."""
+    is_unapproved: bool = False
+    """Whether its proposal never had what its policy asks for."""
 
     @property
     def is_explained(self) -> bool:
-        """Whether a proposal or a person explains it."""
-        return self.proposal is not None or self.is_accepted
+        """Whether a proposal that had its approvals, or a person, explains it."""
+        return self.is_accepted or (self.proposal is not None and not self.is_unapproved)
 
     @property
     def paid(self) -> int:
@@ -104,14 +106,22 @@ def inflow_groups(rows: Iterable[HistoryRow]) -> tuple[InflowGroup, ...]:
     return tuple(sorted(groups.values(), key=lambda one: (-one.value, one.label or "")))
 
 
-def reported_outflows(state: State, vault: Vault, rows: Sequence[HistoryRow]) -> tuple[ReportedOutflow, ...]:
-    """Return the transactions of these rows that spent our coins, in their order."""
+def reported_outflows(
+    state: State, vault: Vault, rows: Sequence[HistoryRow], unapproved: frozenset[str]
+) -> tuple[ReportedOutflow, ...]:
+    """Return the transactions of these rows that spent our coins, in their order.
+
+    `unapproved` are the txids of those whose proposal never had what its policy asks for.
+    """
     accepted = {one.transaction.txid for one in outflows(state) if one.is_accepted}
     by_txid: dict[str, list[HistoryRow]] = {}
     for row in rows:
         if row.transaction.is_outflow:
             by_txid.setdefault(row.transaction.txid, []).append(row)
-    return tuple(_outflow(state, vault, here, accepted) for here in by_txid.values())
+    return tuple(
+        replace(_outflow(state, vault, here, accepted), is_unapproved=txid in unapproved)
+        for txid, here in by_txid.items()
+    )
 
 
 def verified_signing(vault: Vault, record: ProposalRecord) -> SigningProgress:

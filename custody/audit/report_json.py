@@ -128,6 +128,7 @@ def _outflow_json(report: Report, one: ReportedOutflow) -> JsonValue:
         "fee_sats": one.fee,
         "explained": one.is_explained,
         "accepted": one.is_accepted,
+        "unapproved": one.is_unapproved,
         "proposal_id": None if record is None else record.proposal_id,
         "kind": None if record is None else str(record.proposal.kind),
         "reason": None if record is None else record.proposal.reason,

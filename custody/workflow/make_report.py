@@ -1,17 +1,20 @@
 """Make a report from the workspace's journal, or from an export on a machine that has nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from custody.audit.prices import Prices
 from custody.audit.report import RECENT_BLOCKS, JournalSource, Report, ReportTerms, build_report
 from custody.audit.report_period import Asked
+from custody.audit.state import State
 from custody.ports import Progress
 from custody.vault.device_profile import DeviceProfile
 from custody.vault.vault import Vault
+from custody.workflow.decide import unapproved_outflows
 from custody.workflow.office import open_office
 from custody.workflow.open_export import open_export
+from custody.workflow.recorded_rehearsals import rehearsal_findings, verified_signers
 from custody.workflow.verify_journal import verify_workspace_journal
 from custody.workspace.layout import Workspace
 
@@ -25,17 +28,13 @@ class ReportOrder:
     prices: Prices | None = None
     recent_blocks: int = RECENT_BLOCKS
 
-    def terms(self, source: JournalSource) -> ReportTerms:
-        """Return the order with its source."""
-        return ReportTerms(self.asked, source, self.profiles, self.prices, self.recent_blocks)
-
 
 def report_of_workspace(workspace: Workspace, order: ReportOrder) -> Report:
     """Report from the workspace's journal, verified whole first. Raises as `build_report`, and Altered."""
     check = verify_workspace_journal(workspace, expect_head=None)
     office = open_office(workspace)
     source = JournalSource("workspace", office.head.hash, len(office.entries), check.findings)
-    return build_report(office.state, office.vault, order.terms(source))
+    return report_of_state(office.state, office.vault, source, order)
 
 
 def report_of_export(
@@ -44,4 +43,17 @@ def report_of_export(
     """Report from an export or a backup. Raises as `open_export` and `build_report`."""
     export = open_export(path, expected=expected, expect_head=expect_head, progress=progress)
     source = JournalSource(path.name, export.head, export.count, export.findings)
-    return build_report(export.state, export.vault, order.terms(source))
+    return report_of_state(export.state, export.vault, source, order)
+
+
+def report_of_state(state: State, vault: Vault, source: JournalSource, order: ReportOrder) -> Report:
+    """Report on a replayed journal; checks of devices count where a key signed for them. Raises as `build_report`."""
+    terms = ReportTerms(
+        asked=order.asked,
+        source=replace(source, findings=(*source.findings, *rehearsal_findings(vault, state.signers))),
+        profiles=order.profiles,
+        prices=order.prices,
+        recent_blocks=order.recent_blocks,
+        unapproved=frozenset(one.transaction.txid for one in unapproved_outflows(state, vault)),
+    )
+    return build_report(replace(state, signers=verified_signers(vault, state.signers)), vault, terms)

@@ -72,3 +72,14 @@ def test_the_wheel_holds_the_device_profiles(tmp_path: Path) -> None:
     code = "from custody_hardware.device_profiles import load_profiles as p; print(len([v for v in p().values()]))"
     result = subprocess.run([python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert result.stdout.strip() == "17", result.stderr
+
+
+@needs_embedded_chain
+def test_the_wheel_holds_the_template_of_a_report(tmp_path: Path) -> None:
+    assert run("demo", "--keep", "kept", cwd=tmp_path).returncode == 0
+    folder = next(path.parent for path in (tmp_path / "kept").rglob("custody.yaml"))
+    told = json.loads(run("--vault", str(folder), "coins", "list", "--json", cwd=tmp_path).stdout)
+    asked = ("audit", "report", "--from-height", "0", "--to-height", str(told["height"]), "-o", "report.html")
+    result = run("--vault", str(folder), *asked, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Reconciled to the satoshi" in (tmp_path / "report.html").read_text()

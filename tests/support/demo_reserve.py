@@ -11,25 +11,34 @@ from functools import cache
 from custody.audit.chain_view import known_outputs, owned_coins
 from custody.audit.fold import fold, fold_more
 from custody.audit.prices import Prices
-from custody.audit.report import JournalSource, Report, ReportTerms, build_report
+from custody.audit.report import JournalSource, Report
 from custody.audit.report_period import Asked, DaysAsked
+from custody.audit.signing_start import spend_script_of
 from custody.audit.state import State
 from custody.bitcoin.address import address_of
 from custody.bitcoin.amount import SATS_PER_BTC, FeeRate, Sats
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.hashing import sha256
 from custody.bitcoin.network import Network
+from custody.bitcoin.psbt import Psbt
+from custody.bitcoin.psbt_roles import extract, finalize
 from custody.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from custody.errors import JsonValue
 from custody.people.allowlist import AllowEntry
 from custody.people.change import ChangeKind, Payload
 from custody.people.statement import StatementKind
+from custody.ports import Registration
 from custody.spend.coin_selection import FeeTarget
+from custody.spend.rehearsal import Rehearsal
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
+from custody.workflow.device_record import checked_events, registered_event
+from custody.workflow.make_report import ReportOrder, report_of_state
+from custody.workflow.proposal_access import collected_psbt
+from custody.workflow.verify_rehearsal import rehearsal_scripts, signatures_of
 from custody_cli.audit_report_page import report_page
 from custody_hardware.device_profiles import load_profiles
-from custody_hardware.simulator import simulated_key
+from custody_hardware.simulator import SimulatedDevice, simulated_key
 from support.governed import ROLES, GovernedLedger, policy_text
 from support.ledger import OUTSIDE_SCRIPT, Ledger
 
@@ -167,29 +176,30 @@ class DemoReserve(GovernedLedger):
                     "qr_dialect": None,
                 },
             )
-        for name, device, firmware, _custodian, _place in SIGNERS[:3]:
-            self.add(
-                "device_registered",
-                {
-                    "cosigner": name,
-                    "device": device,
-                    "firmware": firmware,
-                    "method": "record",
-                    "name": "national-reserve",
-                    "policy_id": None,
-                    "token": None,
-                },
-            )
-            self.add(
-                "device_checked",
-                {
-                    "cosigner": name,
-                    "device": device,
-                    "firmware": firmware,
-                    "route": "usb",
-                    "unsigned_txid": sha256(name.encode()).hex(),
-                },
-            )
+        rehearsal = Rehearsal.of(self.vault, 1)
+        scripts = rehearsal_scripts(self.vault, rehearsal)
+        for number, (name, device, firmware, _custodian, _place) in enumerate(SIGNERS[:3], start=1):
+            registration = Registration("record", self.vault.name, None, None)
+            self.add(*registered_event(name, device, firmware, registration))
+            signed = Psbt.parse(SimulatedDevice(number, self.vault).sign(rehearsal.psbt.serialize()))
+            signatures = signatures_of(self.vault, rehearsal, signed, cosigner=name, scripts=scripts)
+            for event in checked_events(
+                name, device, firmware, route="usb", rehearsal=rehearsal, signatures=signatures
+            ):
+                self.add(*event)
+
+    def finalize(self, proposal_id: str) -> Transaction:
+        """Record the final transaction, its witnesses made of the recorded signatures."""
+        record = self.state.proposals[proposal_id]
+        scripts = [spend_script_of(self.vault, record, number) for number in range(len(record.psbt.inputs))]
+        final = extract(finalize(collected_psbt(record), scripts))
+        body: dict[str, JsonValue] = {
+            "proposal_id": proposal_id,
+            "txid": final.txid,
+            "transaction": final.serialize().hex(),
+        }
+        self.add("proposal_finalized", body)
+        return final
 
     def allow(self) -> None:
         """Put the payees on the allowlist."""
@@ -266,8 +276,7 @@ def daily_prices(first: str = "2025-12-31", days: int = 366, currency: str = "EU
 def report_of(reserve: Ledger, asked: Asked = YEAR, prices: Prices | None = None) -> Report:
     """Return the report of a journal in memory."""
     source = JournalSource("export.jsonl", reserve.entries[-1].hash, len(reserve.entries))
-    terms = ReportTerms(asked, source, load_profiles(), prices)
-    return build_report(reserve.state, reserve.vault, terms)
+    return report_of_state(reserve.state, reserve.vault, source, ReportOrder(asked, load_profiles(), prices))
 
 
 def page_of_demo(asked: Asked = YEAR, *, with_prices: bool = False) -> bytes:

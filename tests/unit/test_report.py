@@ -18,8 +18,11 @@ from custody.audit.report_sums import require_reconciled, sums_of
 from custody.bitcoin.amount import Sats
 from custody.codes import Code
 from custody.errors import Altered, ChainUnavailable, CheckFailed, InvalidInput, Severity
+from custody.people.statement import StatementKind
 from custody.spend.expiry import format_time
-from support.demo_reserve import QUARTER, demo_vault, outside, report_of, the_demo
+from support.demo_reserve import QUARTER, DemoReserve, demo_vault, outside, report_of, the_demo
+from support.governed import GovernedLedger
+from support.governed import simulated_vault as governed_vault
 from support.ledger import OUTSIDE, OUTSIDE_SCRIPT, Ledger, block_hash
 from support.review_cases import simulated_vault
 
@@ -102,6 +105,42 @@ def test_an_outflow_that_nothing_explains_is_the_first_finding() -> None:
     assert made.findings[0].code is Code.UNEXPLAINED_OUTFLOW
     assert made.findings[0].severity is Severity.REFUSE
     assert [one.is_explained for one in made.outflows] == [False]
+
+
+def test_a_payment_that_nobody_approved_is_explained_by_no_draft() -> None:
+    ledger = GovernedLedger(governed_vault())
+    ledger.mine(1)
+    ledger.found()
+    ledger.receive(3 * BTC)
+    policy = ledger.gov.policy
+    assert policy is not None
+    for value, approvers in ((BTC, ("ann", "bo")), (BTC // 2, ("ann",))):
+        drafted = ledger.draft((OUTSIDE, value), policy_digest=policy.digest, drafter="dora")
+        proposal_id = ledger.propose(drafted)
+        ledger.sign_proposal(proposal_id, StatementKind.PROPOSE, "dora")
+        ledger.sign_proposal(proposal_id, StatementKind.APPROVE, "cy", *approvers)
+        for device in (1, 2):
+            ledger.sign_really(proposal_id, device)
+        ledger.mine(6, ledger.finalize(proposal_id))
+    made = report_of(ledger, HeightsAsked(0, ledger.height))
+    assert [(one.paid, one.is_explained) for one in made.outflows] == [(BTC, True), (BTC // 2, False)]
+    assert made.findings[0].code is Code.UNEXPLAINED_OUTFLOW
+    assert "never had its approvals" in made.findings[0].message
+    assert [one.people.signing.signed for one in made.outflows if one.people] == [("c1", "c2")] * 2
+
+
+def test_a_check_that_no_key_signed_for_proves_no_device() -> None:
+    proven = {one.cosigner: one.record.is_proven for one in report_of(the_demo()).signers}
+    assert proven == {name: name in ("treasury", "ministry", "central-bank") for name in proven}
+    reserve = DemoReserve()
+    reserve.mine(1)
+    reserve.describe()
+    check = next(entry.body for entry in reserve.entries if entry.kind == "device_checked")
+    told = {**check, "cosigner": "auditor-general", "device": "jade", "firmware": "1.0.38"}
+    reserve.add("device_checked", told)
+    made = report_of(reserve, HeightsAsked(0, reserve.height))
+    assert {one.cosigner: one.record.is_proven for one in made.signers} == proven
+    assert any("no new signature by its key" in one.message for one in made.findings)
 
 
 def test_coins_on_an_address_that_was_spent_from_are_exposed_and_no_others() -> None:
