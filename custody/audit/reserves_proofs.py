@@ -117,8 +117,8 @@ def _judge_payment(
 
 def _payment_problem(challenge: Challenge, claim: PaymentClaim, paid: bytes, view: ReserveView) -> str | None:
     seen, amount = view.payments[claim.txid], payment_amount(challenge)
-    if not seen.is_active:
-        return f"payment `{claim.txid}` is in no block of the active chain"
+    if not seen.is_active or (seen.height, seen.block_hash) != (claim.height, claim.block_hash):
+        return f"payment `{claim.txid}` is not in the block that is named, or that is not on the active chain"
     if not challenge.height < seen.height <= challenge.expires_height:
         last = challenge.expires_height
         return f"it was mined at block {seen.height}, expected one after {challenge.height} and up to {last}"

@@ -30,8 +30,10 @@ class SeenPayment:
 
     transaction: Transaction
     height: int
+    block_hash: str
+    """Of the block that was asked for."""
     is_active: bool
-    """Whether its block is on the active chain, at that height."""
+    """Whether that block is on the active chain, at that height, and holds it."""
 
 
 @dataclass(frozen=True, slots=True)

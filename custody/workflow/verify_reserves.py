@@ -118,5 +118,5 @@ def _payments(
             if error.code not in _UNKNOWN:
                 raise
             continue
-        found[claim.txid] = SeenPayment(transaction, claim.height, is_active)
+        found[claim.txid] = SeenPayment(transaction, claim.height, claim.block_hash, is_active)
     return found

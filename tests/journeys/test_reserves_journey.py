@@ -7,8 +7,8 @@ import pytest
 from custody.audit.challenge import parse_challenge
 from custody.audit.reserves import parse_statement
 from custody.bitcoin.psbt import Psbt
-from support.rehearsal import Rehearsal
-from support.reserves_office import Holder, unsigned
+from support.rehearsal import Rehearsal, stranger
+from support.reserves_office import Holder, unsigned, verify_elsewhere
 
 
 @pytest.fixture(params=["wsh", "sh-wsh"])
@@ -162,3 +162,91 @@ def test_the_route_by_payment_from_plan_to_verified_statement(holder: Holder) ->
     assert (found["result"], found["keys_proved"]) == ("valid", "valid")
     assert any(text.startswith("every coin") for text in found["not_proven"])
     assert "RESERVE_MOVED_SINCE" in {one["code"] for one in found["findings"]}
+
+
+def test_a_snapshot_verifies_offline_and_says_whose_word_it_is(holder: Holder) -> None:
+    challenge = holder.challenge()
+    statement = holder.prove(challenge)
+    snapshot = holder.folder / "snapshot.json"
+    with holder.office.chain() as chain:
+        height = chain.tip().height
+    asked = parse_challenge(challenge.read_bytes()).height
+    assert asked < height
+    holder.office.json(["coins", "sync", "--to", snapshot])
+    done = verify_elsewhere(statement, "--challenge", challenge, "--snapshot", snapshot)
+    assert done.exit_code in (0, 9), done.stderr
+    if done.exit_code == 0:
+        assert (done.json["result"], done.json["coins_unspent"]) == ("valid", "inconclusive")
+        assert "UTXO_UNVERIFIED" in {one["code"] for one in done.json["findings"]}
+
+
+@pytest.mark.parametrize("coins", ["unspent", "spent"])
+def test_a_bip127_proof_from_a_file_is_judged_at_the_newest_block(holder: Holder, coins: str) -> None:
+    challenge = holder.challenge()
+    statement = parse_statement(holder.prove(challenge, route="bip127").read_bytes())
+    proof, message = holder.folder / "proof.txn", holder.folder / "message.txt"
+    proof.write_text(statement.proofs[0].text + "\n")
+    message.write_bytes(statement.challenge.message)
+    if coins == "spent":
+        spent = str(statement.coins[0].outpoint)
+        holder.office.send(holder.office.draft("--to", f"{stranger(7)}=1btc", "--coin", spent), 1, 2)
+        holder.office.mine(1)
+    judge = ["audit", "reserves", "verify", "--bip127", proof, "--network", "regtest"]
+    answer = holder.office.json([*judge, "--message", message], exit_code=0 if coins == "unspent" else 3)
+    assert (answer["result"], answer["total_sats"]) == (
+        ("valid", 10_000_000_000) if coins == "unspent" else ("invalid", 0)
+    )
+    assert answer["missing"] == ([] if coins == "unspent" else [str(statement.coins[0].outpoint)])
+    message.write_bytes(statement.challenge.message + b"\n")
+    assert holder.office.json([*judge, "--message", message], exit_code=3)["result"] == "invalid"
+
+
+def test_a_folder_with_strangers_files_and_a_secret(holder: Holder) -> None:
+    challenge = holder.challenge()
+    holder.write(challenge)
+    holder.sign("proofs", 1, 2)
+    (holder.folder / "proofs" / "holiday.jpg").write_bytes(b"\xff\xd8\xff junk")
+    (holder.folder / "proofs" / "notes.txt").write_text("not a proof\n")
+    assert holder.finish(challenge).exit_code == 0
+
+
+def test_nothing_of_another_s_is_overwritten(holder: Holder) -> None:
+    challenge = holder.challenge()
+    target = holder.folder / "proofs"
+    target.mkdir()
+    tag = parse_challenge(challenge.read_bytes()).digest[:8]
+    (target / f"proof-001-{tag}.psbt").write_bytes(b"somebody's")
+    command = ["audit", "reserves", "prove", "--challenge", challenge, "-o", target]
+    assert holder.office.error(command, exit_code=7)["error"] == "FILE_EXISTS"
+    assert [path.name for path in target.iterdir()] == [f"proof-001-{tag}.psbt"]
+
+
+def test_an_empty_vault_has_nothing_to_prove(tmp_path: Path) -> None:
+    office = Rehearsal(tmp_path / "office")
+    office.fund(1)
+    empty = Rehearsal(tmp_path / "empty", keys=4)
+    holder = Holder(office, tmp_path / "files")
+    vault = empty.folder / "vault.yaml"
+    command = ["audit", "reserves", "prove", "--challenge", holder.challenge(), "--vault-file", vault]
+    assert office.error([*command, "-o", tmp_path / "none"], exit_code=3)["error"] == "RESERVE_EMPTY"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["verify"],
+        ["verify", "x.json", "--bip127", "y", "--message", "z"],
+        ["verify", "--bip127", "y", "--message", "z"],
+        ["prove", "--challenge", "c.json"],
+        ["prove", "--challenge", "c.json", "--txid", "ab"],
+        ["prove", "--challenge", "c.json", "--route", "payment", "--signed", "x"],
+    ],
+)
+def test_a_wrong_command_line_is_exit_2(tmp_path: Path, wrong: list[str]) -> None:
+    office = Rehearsal(tmp_path / "office")
+    office.fund(1)
+    challenge = Holder(office, tmp_path / "files").challenge()
+    command = ["audit", "reserves", *(str(challenge) if one == "c.json" else one for one in wrong)]
+    (tmp_path / "y").write_text("00")
+    result = office.run(command)
+    assert result.exit_code == 2, result.stderr

@@ -112,7 +112,7 @@ class Reserve:
             SeenBlock(TIP, BLOCK_HASH),
             held,
             frozenset(coin.outpoint for coin in held),
-            {one.txid: SeenPayment(one, 125, is_active=True) for one in payments},
+            {one.txid: SeenPayment(one, 125, "cd" * 32, is_active=True) for one in payments},
         )
 
     def _claim(self, place: tuple[int, int], *, disclose: bool) -> ClaimedAddress:

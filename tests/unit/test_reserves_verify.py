@@ -258,8 +258,17 @@ def test_a_payment_that_the_node_does_not_have_is_not_judged() -> None:
 )
 def test_a_payment_outside_the_challenge_s_time_or_chain_is_refused(height: int, is_active: bool) -> None:
     statement, payment = paid()
-    view = replace(RESERVE.view(), payments={payment.txid: SeenPayment(payment, height, is_active)})
+    view = replace(RESERVE.view(), payments={payment.txid: SeenPayment(payment, height, "cd" * 32, is_active)})
     assert Code.RESERVE_PROOF_INVALID in refused(judge(statement, view=view))
+
+
+@pytest.mark.parametrize("block", ["125 " + "ce" * 32, "124 " + "cd" * 32])
+def test_a_payment_said_to_be_in_another_block_is_refused(block: str) -> None:
+    statement, payment = paid()
+    (proof,) = statement.proofs
+    moved = replace(proof, text=proof.text.replace("125 " + "cd" * 32, block))
+    verdict = judge(replace(statement, proofs=(moved,)), view=RESERVE.view(payment))
+    assert refused(verdict) == {Code.RESERVE_PROOF_INVALID, Code.RESERVE_PROOF_MISSING}
 
 
 def test_a_payment_of_another_amount_is_refused() -> None:
