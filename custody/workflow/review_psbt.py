@@ -14,11 +14,13 @@ from custody.errors import Finding
 from custody.spend.review import review
 from custody.spend.review_findings import at_input, at_output, refuse
 from custody.spend.review_model import Place, Review, ReviewContext, in_order_of_weight
+from custody.spend.review_proof import with_recomputed_parent
 from custody.vault.vault import Vault
 
 
 def review_psbt(psbt: Psbt, vault: Vault, context: ReviewContext) -> Review:
     """Review `psbt` with both engines; findings are returned, nothing raises for a bad payment."""
+    psbt = with_recomputed_parent(psbt)
     answer = review(psbt, vault, context)
     disagreements = engine_findings(answer, psbt, vault)
     if not disagreements:

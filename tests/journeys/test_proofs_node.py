@@ -117,6 +117,12 @@ def test_no_block_takes_a_proof_or_what_it_spends(script_type: ScriptType, node:
             assert node.rpc("getblockcount") == height
 
 
+def test_a_node_reads_the_psbts_of_proofs(node: Node) -> None:
+    for proof in Funded(node, ScriptType.WSH_SORTEDMULTI).proofs().values():
+        told: Any = node.rpc("decodepsbt", proof.to_base64())
+        assert told["tx"]["txid"] == proof.unsigned_txid
+
+
 def test_no_miner_can_make_the_output_that_a_message_spends(node: Node) -> None:
     """It has the form of a coinbase, and its script says height 0: BIP 34 allows that to no block but the first."""
     tip = str(node.rpc("getbestblockhash"))

@@ -4,6 +4,7 @@ import base64
 from dataclasses import replace
 
 import pytest
+import wallycore  # type: ignore[import-untyped, unused-ignore]
 from embit import ec
 
 from custody.bitcoin.amount import Sats
@@ -282,3 +283,14 @@ def test_a_simulated_device_shows_the_message_and_signs_no_commitment() -> None:
         signed = Psbt.parse(device.sign(proof.serialize()))
         first = 1 if kind == "bip127" else 0
         assert [len(one.partial_signatures) for one in signed.inputs] == [0] * first + [1] * (len(proof.inputs) - first)
+
+
+@pytest.mark.parametrize("script_type", SCRIPTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_software_carries_a_proof_unchanged(kind: str, script_type: ScriptType) -> None:
+    text = proof_of(kind, simulated_vault(script_type=script_type)).to_base64()
+    assert wallycore.psbt_to_base64(wallycore.psbt_from_base64(text, 0), 0) == text
+    psbt = pytest.importorskip("hwilib.psbt", reason="HWI is not installed (make hwi)")
+    theirs = psbt.PSBT()
+    theirs.deserialize(text)
+    assert theirs.serialize() == text
