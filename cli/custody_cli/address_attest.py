@@ -24,7 +24,7 @@ from custody.workflow.attest_address import (
 from custody.workflow.office import Desk, decide_again, open_office
 from custody.workflow.receive_view import ReceiveView, find_receive, view_receive
 from custody_cli.loading import workspace_of
-from custody_cli.options import CustodyCommand, examples, read_input
+from custody_cli.options import STDIO, CustodyCommand, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.session import Session
 from custody_cli.statement_options import (
@@ -62,7 +62,9 @@ _NO_END = "none"
 @click.option(
     "--proof", metavar="FILE", help="Add the address's own signature (BIP 322) over that text, made elsewhere."
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the payer's document, once enough have signed; a new file.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the payer's document once enough have signed; a new file, or `-`."
+)
 @signature_options
 @click.pass_obj
 def attest(
@@ -97,7 +99,7 @@ def attest(
         require_one_way(key, signature)
     if purpose is not None and (signature is not None or proof is not None):
         raise click.UsageError("new terms aren't signed yet: write them down first, then bring signature or proof")
-    for place in (statement, proof_psbt, output):
+    for place in (statement, proof_psbt, None if output == STDIO else output):
         if place is not None:
             atomic.require_creatable(Path(place))
     wanted = None if purpose is None else (index, purpose, amount, payer, label)
@@ -112,8 +114,10 @@ def attest(
         unsigned = proof_to_sign(open_office(workspace_of(session)), view)
         atomic.create_file(Path(proof_psbt), unsigned.serialize())
     if output is not None:
-        document = document_of(open_office(workspace_of(session)), view)
-        atomic.create_file(Path(output), document.to_bytes())
+        document = document_of(open_office(workspace_of(session)), view).to_bytes()
+        if output == STDIO:
+            return Answer({**view.to_json(), "document": document.decode("ascii")}, lambda: (), raw=document)
+        atomic.create_file(Path(output), document)
     return _answer(view, {"statement_file": statement, "proof_psbt_file": proof_psbt, "file": output})
 
 

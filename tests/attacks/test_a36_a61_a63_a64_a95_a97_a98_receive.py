@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from custody.bitcoin.network import Network
+from custody.documents.sshsig_keys import SshKeyType
 from custody.people.receive_document import OfficerSignature, ReceiveDocument
 from custody.spend.lookalike import HEAD, TAIL
 from custody.vault.formats import vault_file
@@ -14,6 +15,7 @@ from support.cli import run, run_json
 from support.governed import signer_of
 from support.receives import INDEX, allowed_signers, document, look_alike, signature_of, terms_of, vault, write
 from support.rehearsal import stranger
+from support.ssh import SoftSigner
 from support.vaults import make_vault
 
 
@@ -64,6 +66,38 @@ def test_a36_the_vault_file_derives_the_address_again(tmp_path: Path) -> None:
     bad = write(tmp_path, document(terms_of(address=stranger(1)), "dora", "ann"))
     answer = verify(bad, signers, "--vault-file", file, exit_code=3)
     assert (answer["derived"], codes(answer)) == (False, {"ADDRESS_NOT_OURS"})
+
+
+def test_a36_another_vaults_file_is_a_contradiction(tmp_path: Path) -> None:
+    signers = allowed_signers(tmp_path, "dora", "ann")
+    path, file = write(tmp_path, document(terms_of(), "dora", "ann")), tmp_path / "vault.yaml"
+    for other in (make_vault(seed=2), make_vault(network=Network.MAIN)):
+        file.write_text(vault_file.write(other))
+        answer = verify(path, signers, "--vault-file", file, exit_code=3)
+        assert (answer["derived"], codes(answer)) == (False, {"VAULT_MISMATCH"})
+    file.write_text(vault_file.write(vault()))
+    shown = run(["address", "verify", "--attestation", path, "--officers", signers, "--vault-file", file])
+    assert "derived  the vault file gives this very address" in shown.stdout.splitlines()
+
+
+def test_a63_what_is_no_signature_is_named_and_not_counted(tmp_path: Path) -> None:
+    terms, signers = terms_of(), allowed_signers(tmp_path, "dora", "ann")
+    untouched = SoftSigner(SshKeyType.SK_ED25519, seed="token", flags=0)
+    signers.write_text(f"{signers.read_text()}cy {untouched.public.to_text()}\n")
+    for signature, code in (
+        ("x", "SSHSIG_MALFORMED"),
+        (untouched.sign(terms.statement.signed_bytes, namespace="custody-receive/1"), "SSHSIG_NO_PRESENCE"),
+    ):
+        given = (OfficerSignature("dora", signature_of("dora", terms)), OfficerSignature("cy", signature))
+        answer = verify(write(tmp_path, ReceiveDocument(terms, given, None)), signers, exit_code=3)
+        assert codes(answer) == {code, "ATTESTATION_INCOMPLETE"}
+        assert [one["trusted"] for one in answer["signatures"]] == [True, False]
+
+
+def test_a63_the_payers_options_need_an_attestation() -> None:
+    for options in (["--officers", "f"], ["--officer-key", "f"], ["--require", 2], ["--tip-height", 0]):
+        for address in ([], [stranger(1)]):
+            assert run(["address", "verify", *address, *options]).exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,15 @@ def test_two_officers_attest_and_the_payer_verifies(office: GovernedOffice, tmp_
     assert last["expired"] is False
 
 
+def test_the_document_goes_to_stdout_too(office: GovernedOffice, tmp_path: Path) -> None:
+    path = attested(office, tmp_path)
+    index = json.loads(path.read_text())["index"]
+    printed = office.run_as("ann", ["address", "attest", index, "-o", "-"])
+    assert (printed.exit_code, printed.stdout) == (0, path.read_text())
+    check = ["address", "verify", "--attestation", "-", "--officers", signers(office, tmp_path, "dora", "ann")]
+    assert run(check, printed.stdout).exit_code == 0
+
+
 def test_the_payer_may_know_keys_one_by_one_or_fingerprints_alone(office: GovernedOffice, tmp_path: Path) -> None:
     path = attested(office, tmp_path)
     one, other = office.public_key("dora"), office.keygen.fingerprint(office.public_key("ann").read_text())

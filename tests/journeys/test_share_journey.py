@@ -101,6 +101,9 @@ def test_what_is_shared_tells_nothing_and_is_input_again(office: GovernedOffice,
     document: Any = load(template.read_text())
     assert [one["custodian"] for one in document["cosigners"]] == ["custodian-01", "custodian-01", "custodian-02"]
     assert document["officers"][3]["roles"] == ["role-01", "signer"]
+    commented = tmp_path / "commented.yaml"
+    commented.write_text(POLICY)
+    assert run(["policy", "share", commented]).stdout == policy.read_text()
     kept = office.json(["policy", "share", "--keep-amounts"])["policy"]
     assert "777777777sat" in kept
     assert_tells_nothing(kept.replace("777777777sat", ""), words)
