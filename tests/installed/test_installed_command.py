@@ -77,9 +77,8 @@ def test_the_wheel_holds_the_device_profiles(tmp_path: Path) -> None:
 @needs_embedded_chain
 def test_the_wheel_holds_the_template_of_a_report(tmp_path: Path) -> None:
     assert run("demo", "--keep", "kept", cwd=tmp_path).returncode == 0
-    folder = next(path.parent for path in (tmp_path / "kept").rglob("custody.yaml"))
-    told = json.loads(run("--vault", str(folder), "coins", "list", "--json", cwd=tmp_path).stdout)
+    told = json.loads(run("--vault", "kept", "coins", "list", "--json", cwd=tmp_path).stdout)
     asked = ("audit", "report", "--from-height", "0", "--to-height", str(told["height"]), "-o", "report.html")
-    result = run("--vault", str(folder), *asked, cwd=tmp_path)
+    result = run("--vault", "kept", *asked, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "Reconciled to the satoshi" in (tmp_path / "report.html").read_text()
