@@ -146,7 +146,9 @@ class SnapshotBackend:
     def _hash_of(self, height: int) -> str:
         blocks = {one.height: one.block_hash for one in self.snapshot.transactions if one.height is not None}
         blocks[self.snapshot.tip.height] = self.snapshot.tip.block_hash
-        found = blocks.get(height)
+        evidence = self.snapshot.evidence
+        header = None if evidence is None or evidence.chain is None else evidence.chain.at(height)
+        found = blocks.get(height) if header is None else header.block_hash
         if found is None:
             raise _not_in_file(f"the block at height {height}")
         return found

@@ -164,20 +164,20 @@ def test_the_route_by_payment_from_plan_to_verified_statement(holder: Holder) ->
     assert "RESERVE_MOVED_SINCE" in {one["code"] for one in found["findings"]}
 
 
-def test_a_snapshot_verifies_offline_and_says_whose_word_it_is(holder: Holder) -> None:
+def test_a_snapshot_with_headers_verifies_offline_and_says_whose_word_it_is(holder: Holder) -> None:
     challenge = holder.challenge()
     statement = holder.prove(challenge)
-    snapshot = holder.folder / "snapshot.json"
-    with holder.office.chain() as chain:
-        height = chain.tip().height
-    asked = parse_challenge(challenge.read_bytes()).height
-    assert asked < height
-    holder.office.json(["coins", "sync", "--to", snapshot])
-    done = verify_elsewhere(statement, "--challenge", challenge, "--snapshot", snapshot)
-    assert done.exit_code in (0, 9), done.stderr
-    if done.exit_code == 0:
-        assert (done.json["result"], done.json["coins_unspent"]) == ("valid", "inconclusive")
-        assert "UTXO_UNVERIFIED" in {one["code"] for one in done.json["findings"]}
+    bare, with_headers = holder.folder / "bare.json", holder.folder / "headers.json"
+    holder.office.json(["coins", "sync", "--to", bare])
+    holder.office.json(["coins", "sync", "--to", with_headers, "--evidence", "--headers"])
+    done = verify_elsewhere(statement, "--challenge", challenge, "--snapshot", with_headers)
+    assert done.exit_code == 0, done.stderr
+    assert (done.json["result"], done.json["total_sats"]) == ("valid", 10_000_000_000)
+    assert (done.json["keys_proved"], done.json["coins_unspent"]) == ("valid", "inconclusive")
+    assert "UTXO_UNVERIFIED" in {one["code"] for one in done.json["findings"]}
+    assert "word of whoever wrote it" in done.json["source"]
+    unknown = verify_elsewhere(statement, "--challenge", challenge, "--snapshot", bare)
+    assert unknown.exit_code == 9  # it doesn't know the challenge's block
 
 
 @pytest.mark.parametrize("coins", ["unspent", "spent"])
