@@ -7,6 +7,7 @@ import pytest
 
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.bip127 import commitment_outpoint
+from custody.bitcoin.bip322 import to_sign, to_spend
 from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.psbt import Psbt, PsbtOutput
 from custody.bitcoin.transaction import OutPoint
@@ -216,3 +217,45 @@ def test_a82_no_proposal_takes_a_proof(tmp_path: Path) -> None:
         refused = office.error(["proposal", "add", file], exit_code=3)
         assert refused["error"] in ("DIFFERENT_TRANSACTION", "MESSAGE_PROOF")
     assert office.show(proposal)["signing"]["signed"] == []
+
+
+@pytest.mark.parametrize("message", [b"\xff\xfe", b"", b"x" * 5_000])
+def test_a82_what_is_no_message_is_not_signed(message: bytes, tmp_path: Path) -> None:
+    """The transaction commits to it rightly, and nobody could read it."""
+    sound = proof_of("one address", VAULT).inputs[0]
+    script = VAULT.deriver.at(0, 3).script_pubkey
+    bare = Psbt.create(to_sign(message, script))
+    first = replace(sound, outpoint=bare.inputs[0].outpoint, non_witness_utxo=to_spend(message, script))
+    lie = replace(bare, inputs=(first,), signed_message=message, global_xpubs=proof_of("funds", VAULT).global_xpubs)
+    result = run_review(tmp_path, lie, VAULT)
+    assert (result.exit_code, result.json["purpose"]) == (3, "payment")
+    assert "MESSAGE_INVALID@tx" in codes(result.json, "refuse")
+    reserve = proof_of("bip127", VAULT)
+    first = replace(reserve.inputs[0], outpoint=commitment_outpoint(message), por_commitment=message)
+    result = run_review(tmp_path, reserve.with_input(0, first), VAULT)
+    assert (result.exit_code, result.json["purpose"]) == (3, "payment")
+    assert "MESSAGE_INVALID@tx" in codes(result.json, "refuse")
+
+
+def test_a82_a_message_without_what_it_is_signed_for(tmp_path: Path) -> None:
+    proof = proof_of("one address", VAULT)
+    for lie in (
+        replace(proof.inputs[0], non_witness_utxo=None, witness_utxo=None),
+        replace(proof.inputs[0], non_witness_utxo=None, witness_utxo=own_input(VAULT, 0, 4).witness_utxo),
+    ):
+        result = run_review(tmp_path, proof.with_input(0, lie), VAULT)
+        assert (result.exit_code, result.json["purpose"]) == (3, "payment")
+        assert codes(result.json, "refuse") >= {"POR_NOT_UNSPENDABLE@tx", "MISSING_NON_WITNESS_UTXO@input:0"}
+
+
+def test_a82_a_transaction_that_says_it_is_both_kinds_of_proof(tmp_path: Path) -> None:
+    message = proof_of("one address", VAULT)
+    reserve = proof_of("bip127", VAULT)
+    both = (
+        message.with_input(0, replace(message.inputs[0], por_commitment=MESSAGE)),
+        replace(reserve, signed_message=MESSAGE),
+    )
+    for lie, code in zip(both, ("POR_INPUT_IN_SPEND@tx", "POR_NOT_UNSPENDABLE@tx"), strict=True):
+        result = run_review(tmp_path, lie, VAULT)
+        assert (result.exit_code, result.json["purpose"]) == (3, "payment")
+        assert code in codes(result.json, "refuse")

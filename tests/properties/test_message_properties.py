@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 
 from custody.bitcoin.address import address_of
 from custody.bitcoin.bip322 import MessageVerdict, message_hash, to_sign, to_spend, verify_message
+from custody.bitcoin.descriptor import ScriptType
 from custody.bitcoin.hashing import hash160, sha256
 from custody.bitcoin.network import Network
 from custody.bitcoin.script import multisig_script, p2sh_script, p2wsh_script
 from custody.bitcoin.sighash import SegwitV0Hasher, legacy_digest
 from custody.bitcoin.transaction import Transaction, TxInput, serialize_witness
-from custody.spend.proof import finish_message
+from custody.errors import NotYet
+from custody.spend.proof import bip127_proof, finish_bip127, finish_message, message_proof, verify_bip127
+from custody.spend.proof_model import message_problem
+from custody.spend.review_model import Place
 from support.proofs import MESSAGE as PROOF_MESSAGE
-from support.proofs import outputs_of, proof_of, signed_by, two_coins
+from support.proofs import outputs_of, proof_coin, proof_of, signed_by, two_coins
 from support.review_cases import simulated_vault
 
 KINDS = ("wsh", "sh-wsh", "sh", "wpkh", "sh-wpkh", "pkh")
@@ -192,3 +196,30 @@ def test_a_changed_byte_is_noticed(kind: str, data: Any) -> None:
         assert result.verdict is MessageVerdict.INVALID
     elif result.is_valid:
         assert set(result.funds) == set(coins)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.data())
+def test_any_quorum_of_any_vault_proves_and_fewer_do_not(data: Any) -> None:
+    count = data.draw(st.integers(1, 15), label="keys")
+    threshold = data.draw(st.integers(1, count), label="threshold")
+    script_type = data.draw(st.sampled_from(tuple(ScriptType)))
+    vault = simulated_vault(threshold, count, script_type)
+    place = Place(data.draw(st.integers(0, 1)), data.draw(st.integers(0, 2**31 - 1)))
+    message = data.draw(st.text(min_size=1, max_size=80).filter(lambda text: message_problem(text.encode()) is None))
+    coins = [proof_coin(vault, number % 2, number, salt=number) for number in range(data.draw(st.integers(0, 3)))]
+    proof = message_proof(vault, place, message.encode(), coins)
+    quorum = data.draw(st.permutations(range(1, count + 1)))[:threshold]
+    fewer = signed_by(vault, proof, *quorum[1:])
+    with pytest.raises(NotYet):
+        finish_message(vault, fewer)
+    text = finish_message(vault, signed_by(vault, proof, *quorum))
+    script = vault.deriver.at(place.branch, place.index).script_pubkey
+    known = outputs_of(vault, coins)
+    assert verify_message(message.encode(), script, text, outputs=known).is_valid
+    theirs.assert_as_valid(message.encode(), address_of(script, Network.MAIN), text)
+    if coins:
+        with pytest.raises(NotYet):
+            finish_bip127(vault, signed_by(vault, bip127_proof(vault, message.encode(), coins), *quorum[1:]))
+        made = finish_bip127(vault, signed_by(vault, bip127_proof(vault, message.encode(), coins), *quorum))
+        assert verify_bip127(message.encode(), made, outputs=known).is_valid
