@@ -71,6 +71,7 @@ $(INTEROP)/.ready: requirements/build.txt requirements/interop.txt
 bench: venv
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/journal_speed.py
+	$(BIN)/python tests/bench/audit_speed.py
 
 # The verdict on every published vector, counted; the same figures stand in docs/vectors.md.
 vectors: venv

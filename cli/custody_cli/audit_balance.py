@@ -8,6 +8,7 @@ import click
 
 from custody.audit.balance import BlockBalance
 from custody.audit.state import State
+from custody.bitcoin.block_evidence import EvidenceSummary
 from custody.chain.utxo_dump import UtxoDump
 from custody.errors import Finding
 from custody.vault.vault import Vault
@@ -26,6 +27,8 @@ from custody_cli.audit_sources import (
     chain_options,
     vault_options,
 )
+from custody_cli.evidence_screen import evidence_of, with_evidence
+from custody_cli.long_work import shown_progress
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer
 from custody_cli.session import Session
@@ -123,17 +126,21 @@ def balance(
     view = ChainChoice(**chain)
     dump = None if utxo_dump is None else DumpChoice(UtxoDump.open(utxo_dump), expect_txoutset_hash)
     question = BalanceQuestion((), window, birth_height, subject.journal, dump)
-    if dump is not None and not view.is_own:
-        found: tuple[BlockBalance, ...] = (
-            balance_of_dump(subject.vault, dump, journal=subject.journal, window=window, progress=session.progress),
-        )
-        asked = f"the copy of the UTXO set `{utxo_dump}`"
-    else:
-        with view.opened(session, subject.vault.network) as backend:
-            at = blocks.on(backend) if dump is None else (height_of_block(backend, dump.dump.block_hash),)
-            found = balances_at(subject.vault, backend, replace(question, heights=at), session.progress)
-        asked = view.describe()
-    return _answer([_with(one, subject.findings) for one in found], asked, by_time=bool(moments))
+    evidence: EvidenceSummary | None = None
+    with shown_progress(session, results_on_stdout=False) as progress:
+        if dump is not None and not view.is_own:
+            found: tuple[BlockBalance, ...] = (
+                balance_of_dump(subject.vault, dump, journal=subject.journal, window=window, progress=progress),
+            )
+            asked = f"the copy of the UTXO set `{utxo_dump}`"
+        else:
+            with view.opened(session, subject.vault.network) as backend:
+                at = blocks.on(backend) if dump is None else (height_of_block(backend, dump.dump.block_hash),)
+                found = balances_at(subject.vault, backend, replace(question, heights=at), progress)
+                evidence = evidence_of(backend)
+            asked = view.describe()
+    told = _answer([_with(one, subject.findings) for one in found], asked, by_time=bool(moments))
+    return told if evidence is None else with_evidence(told, evidence)
 
 
 def _subject(session: Session, choice: VaultChoice, journal: Path | None) -> _Subject:

@@ -1,11 +1,12 @@
 """What evidence in a snapshot shows, in words and as JSON, and never more than it shows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from custody.bitcoin.block_evidence import EvidenceSummary
 from custody.chain.snapshot import SnapshotBackend
 from custody.errors import JsonValue
-from custody_cli.output import Line, Style, Styled
+from custody_cli.output import Answer, Line, Style, Styled
 
 _NOT_SHOWN = "only a node can tell that the coins are still unspent, and that nothing was left out"
 
@@ -26,6 +27,15 @@ def evidence_json(shown: EvidenceSummary) -> dict[str, JsonValue]:
         "proves_work": shown.is_proof,
         "not_shown": _NOT_SHOWN,
     }
+
+
+def with_evidence(answer: Answer, shown: EvidenceSummary) -> Answer:
+    """Return an answer from a snapshot with what the snapshot's evidence shows."""
+    return replace(
+        answer,
+        json={**answer.json, "evidence": evidence_json(shown)},
+        text=lambda: (*answer.text(), "", *evidence_lines(shown)),
+    )
 
 
 def evidence_lines(shown: EvidenceSummary) -> Iterator[Line]:

@@ -25,7 +25,7 @@ _MAGIC = b"utxo\xff"
 _VERSION = 2
 _HEADER = struct.Struct("<5sH4s32sQ")
 _MAX_COINS = 10**10
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 2 << 20
 _NETWORKS = {
     bytes.fromhex("f9beb4d9"): Network.MAIN,
     bytes.fromhex("1c163f28"): Network.TESTNET4,

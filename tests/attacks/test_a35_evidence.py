@@ -9,6 +9,7 @@ import pytest
 
 from custody.chain.snapshot import read_snapshot_file
 from custody.documents.canonical_json import canonical, digest
+from support.cli import run, run_json
 from support.rehearsal import Rehearsal
 
 Document = dict[str, Any]
@@ -70,6 +71,23 @@ def test_the_words_say_that_work_means_nothing_here_and_what_is_not_shown(office
     assert "headers lead without a gap to the tip" in text
     assert "proof of work means nothing on this network" in text
     assert "only a node can tell that the coins are still unspent" in text
+
+
+def test_an_auditor_s_balance_from_a_file_says_what_the_evidence_shows(office: Rehearsal) -> None:
+    asked = ["audit", "balance", "--vault-file", office.folder / "vault.yaml", "--snapshot"]
+    shown = run_json([*asked, office.folder / "headers.json"])
+    assert shown["total_sats"] == 10_000_000_000
+    assert (shown["evidence"]["transactions"], shown["evidence"]["proves_work"]) == (2, False)
+    assert "evidence" not in run_json([*asked, office.folder / "plain.json"])
+    text = run([*asked, office.folder / "headers.json"]).stdout
+    assert "2 transaction(s) stand in 2 block(s)" in text
+    assert "only a node can tell that the coins are still unspent" in text
+
+
+def test_a35_an_auditor_gets_no_balance_from_forged_evidence(office: Rehearsal, tmp_path: Path) -> None:
+    forged_file = forged(office, "headers.json", tmp_path, _swap)
+    shown = run(["audit", "balance", "--vault-file", office.folder / "vault.yaml", "--snapshot", forged_file, "--json"])
+    assert (shown.exit_code, shown.stdout, shown.error["error"]) == (6, "", "EVIDENCE_INVALID")
 
 
 def _swap(document: Document) -> None:
