@@ -7,6 +7,7 @@ import click
 from custody.bitcoin.amount import format_btc
 from custody.documents.display import group_address
 from custody.errors import JsonValue
+from custody.workflow.key_standings import overdue_keys
 from custody.workflow.office import open_office
 from custody.workflow.status import GOVERNANCE_UNKNOWN, Status, next_step, status_of
 from custody_cli.change_screen import change_line
@@ -31,8 +32,11 @@ def status(session: Session) -> Answer:
     found = status_of(office, SystemClock())
     signers = shown_signers(office)
     listed: list[JsonValue] = [{"cosigner": one.name, **one.to_json()} for one in signers]
+    overdue = overdue_keys(office.state, office.vault)
     return Answer(
-        {**found.to_json(), "signers": listed}, lambda: (*_lines(found), *_signer_lines(signers)), found.exit_code
+        {**found.to_json(), "signers": listed, "keys_overdue": [*overdue]},
+        lambda: (*_lines(found), *_signer_lines(signers), *_overdue_lines(overdue)),
+        found.exit_code,
     )
 
 
@@ -77,6 +81,12 @@ def _signer_lines(signers: Sequence[ShownSigner]) -> Iterator[Line]:
         yield from one.standing()
     if unknown and len(unknown) < len(signers):
         yield f"devices of {', '.join(unknown)} are not described: `custody cosigner describe`"
+
+
+def _overdue_lines(overdue: Sequence[str]) -> Iterator[Line]:
+    if overdue:
+        words = f"KEYS OVERDUE {', '.join(overdue)}: not proven alive for longer than the policy asks; "
+        yield Styled(words + "`custody audit keys`", Style.CARE)
 
 
 def _sum_lines(found: Status) -> Iterator[Line]:

@@ -8,7 +8,7 @@ A token from registration is public data (BIP 388): useless without the device t
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from custody.audit.journal import Entry
+from custody.audit.journal import Entry, EntryTip
 from custody.errors import JsonValue
 from custody.spend.document import (
     fields_of,
@@ -101,6 +101,8 @@ class SignedRehearsal:
     signatures: tuple[tuple[bytes, bytes], ...]
     """(public key, DER signature with its type byte) for each input in order."""
     seq: int
+    tip: EntryTip | None = None
+    """The chain's newest block as the entry saw it, None before the first sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ def _rehearsed(record: SignerRecord, entry: Entry) -> SignerRecord:
         unsigned_txid=hash_of(body["unsigned_txid"], "unsigned_txid"),
         signatures=list_of(_signature, body["signatures"], "signatures"),
         seq=entry.seq,
+        tip=entry.tip,
     )
     return replace(record, rehearsals=(*record.rehearsals, rehearsal))
 

@@ -20,6 +20,9 @@ from custody.policy.quorums import NamedQuorum, consents_of, quorums_of
 _RELAY_FLOOR_SAT_KVB = 1_000
 """Below 1 sat/vB most nodes pass no transaction on."""
 
+_LONGEST_INTERVAL_S = 366 * 86_400
+"""A year between two proofs of a key."""
+
 
 def check_policy(policy: SpendPolicy, officers: Iterable[OfficerFact] | None = None) -> tuple[Finding, ...]:
     """Return everything that is probably not meant; with officers, what they can't fulfil too."""
@@ -31,7 +34,7 @@ def check_policy(policy: SpendPolicy, officers: Iterable[OfficerFact] | None = N
         found += [*_limit_findings(f"emergency.{path.name}", path.limits), *_emergency_findings(policy, path)]
     for rule, rules, waiting in _transactions_of(policy):
         found += _transaction_findings(rule, rules, waiting)
-    found += _absence_findings(policy)
+    found += [*_key_findings(policy), *_absence_findings(policy)]
     if officers is not None:
         found += _officer_findings(policy, tuple(officers))
     return tuple(found)
@@ -160,6 +163,18 @@ def _emergency_findings(policy: SpendPolicy, path: EmergencyPath) -> Iterator[Fi
             f"emergency.{path.name}",
             f"it asks {asked} people where an ordinary payment of that size (tier `{tier.name}`) asks {ordinary}",
             "An emergency path is narrower than the ordinary one: ask as many people, or limit its amount.",
+        )
+
+
+def _key_findings(policy: SpendPolicy) -> Iterator[Finding]:
+    every = policy.prove_keys_every
+    if every is not None and every > _LONGEST_INTERVAL_S:
+        yield Finding(
+            Code.POLICY_KEYS_SELDOM_PROVEN,
+            Severity.WARN,
+            "keys.prove_every",
+            f"a key may be dead for {show_duration(every)} before anybody hears of it",
+            "Let each key prove once a year at least; a vault that lost more than n - m keys is lost.",
         )
 
 

@@ -20,7 +20,7 @@ from custody.policy.differences import (
     quorum_differences,
     transaction_differences,
 )
-from custody.policy.limit import show_amount, show_duration
+from custody.policy.limit import Limit, show_amount, show_duration
 from custody.policy.model import CoinRules, EmergencyPath, Governance, MoveSection, PaymentSection, SpendPolicy, Tier
 
 
@@ -66,6 +66,8 @@ def _differences(old: SpendPolicy, new: SpendPolicy) -> Differences:
     yield from _governance_differences(old.governance, new.governance)
     yield from number_differences("allowlist.waiting", old.allowlist_waiting, new.allowlist_waiting, show=show_duration)
     yield from _coin_differences(old.coins, new.coins)
+    every = Limit(old.prove_keys_every), Limit(new.prove_keys_every)
+    yield from limit_differences("keys.prove_every", *every, show_duration)
     if old.payment is None or new.payment is None:
         yield from _presence("payment", old.payment is not None, new.payment is not None)
     else:

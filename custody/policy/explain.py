@@ -57,6 +57,9 @@ def _sentences(policy: SpendPolicy) -> Iterator[str]:
     waiting = show_duration(policy.allowlist_waiting)
     yield f"A new entry of the allowlist is usable {waiting} after its change took effect."
     yield from _coin_sentences(policy)
+    if policy.prove_keys_every is not None:
+        interval = show_duration(policy.prove_keys_every)
+        yield f"Each key proves every {interval} that it is alive; one that is overdue is named, and stops no payment."
     if policy.payment is None:
         yield "Payments to others are forbidden."
     else:

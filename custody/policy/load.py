@@ -1,6 +1,7 @@
 """Reading a spend policy (`custody-policy/1`), strictly, from YAML or from the journal.
 
-Every field of a section must be there; a section that isn't there forbids its kind. Unknown
+Every field of a section must be there; a section that isn't there forbids its kind (without `keys`, nothing asks
+for proofs of keys). Unknown
 keys, unknown formats and contradictions inside one field are refused with line and column
 where the text was YAML. What only a person can judge (a tier weaker than the one below it)
 is `check.py`'s business. Whether the time zone exists is judged where its rules are read.
@@ -53,7 +54,7 @@ _RATE_UNIT = "sat/vb"
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", re.ASCII)
 _CLOCK = re.compile(r"(?P<hour>[01][0-9]|2[0-4]):(?P<minute>[0-5][0-9])", re.ASCII)
 _REQUIRED = ("format", "name", "version", "time_zone", "governance", "coins", "allowlist")
-_SECTIONS = ("payment", "internal", "bump", "cancel", "emergency")
+_SECTIONS = ("keys", "payment", "internal", "bump", "cancel", "emergency")
 _CONSENT = ("approvals", "waiting", "hours")
 _TRANSACTION = ("fee", "confirmations", "inputs", "locktime", "replaceable", "expiry")
 _LIMITS = ("payment", "day", "week", "month")
@@ -90,6 +91,7 @@ def _policy_of(document: MarkedDocument) -> SpendPolicy:
         governance=_governance(found["governance"]),
         allowlist_waiting=_duration(allowlist["waiting"]),
         coins=_coins(found["coins"]),
+        prove_keys_every=_section(found, "keys", _prove_every),
         payment=_section(found, "payment", _payment),
         internal=_section(found, "internal", _move),
         bump=_section(found, "bump", _move),
@@ -121,6 +123,14 @@ def _coins(place: Place) -> CoinRules:
         prefixes.append(prefix)
     reuse = found["address_reuse"].choice("forbidden", "allowed") == "allowed"
     return CoinRules(_amount_limit(found["address_cap"]), reuse, tuple(prefixes))
+
+
+def _prove_every(place: Place) -> int:
+    found = place.members(("prove_every",))
+    seconds = _duration(found["prove_every"])
+    if not seconds:
+        raise found["prove_every"].refuse("0 would make every key overdue at once; leave out `keys` to ask for nothing")
+    return seconds
 
 
 def _payment(place: Place) -> PaymentSection:

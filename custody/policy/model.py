@@ -160,6 +160,9 @@ class SpendPolicy:
     allowlist_waiting: int
     """Seconds before a new entry of the allowlist is usable."""
     coins: CoinRules
+    prove_keys_every: int | None
+    """Seconds after which each key should have proven again that it is alive; None where nothing asks for it.
+    Never a gate: no payment waits for it."""
     payment: PaymentSection | None
     internal: MoveSection | None
     bump: MoveSection | None

@@ -131,6 +131,8 @@ class _Writer:
                 "keep_apart": [self.labels.of(label) for label in coins.keep_apart],
             },
         }
+        if policy.prove_keys_every is not None:
+            document["keys"] = {"prove_every": duration(policy.prove_keys_every)}
         if policy.payment is not None:
             document["payment"] = self.payment(policy.payment)
         for name, section in (("internal", policy.internal), ("bump", policy.bump), ("cancel", policy.cancel)):

@@ -211,3 +211,10 @@ def test_a_role_that_nobody_has_is_named_once() -> None:
     governance_alone = bank(*(drop(name) for name in ("payment", "internal", "bump", "cancel", "emergency")))
     roles_alone = [one.where for one in check_policy(governance_alone, ()) if one.code is Code.POLICY_ROLE_UNHELD]
     assert roles_alone == ["role:administrator", "role:auditor"]
+
+
+def test_a_key_that_proves_less_than_once_a_year_is_named() -> None:
+    finding = only(put("keys.prove_every", "367d"))
+    assert (finding.code, finding.severity) == (Code.POLICY_KEYS_SELDOM_PROVEN, Severity.WARN)
+    assert "367 days" in finding.message
+    assert found(put("keys.prove_every", "366d")) == found(drop("keys")) == []

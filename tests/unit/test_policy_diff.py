@@ -69,6 +69,7 @@ def test_what_is_harder_is_no_weaker_and_its_reverse_is_easier(edit: Edit, words
 FLAGS = [
     ("governance.custodians_attest", False, "governance.custodians_attest: from yes to no"),
     ("coins.address_reuse", "allowed", "coins.address_reuse: from no to yes"),
+    ("keys.prove_every", "91d", "keys.prove_every: from 90 days to 91 days"),
     ("payment.drafter_approves", True, "payment.drafter_approves: from no to yes"),
     ("payment.locktime", "any", "payment.locktime: only the tip's: from yes to no"),
     ("payment.replaceable", "any", "payment.replaceable: required: from yes to no"),
@@ -205,3 +206,8 @@ def test_a_policy_equals_itself(name: str) -> None:
 
 def test_another_spelling_changes_nothing() -> None:
     assert diff(put("governance.waiting", "2d")) == PolicyDiff((), (), ())
+
+
+def test_no_interval_for_proofs_of_keys_is_easier_than_any() -> None:
+    assert diff(drop("keys")).easier == ("keys.prove_every: from 90 days to unlimited",)
+    assert back(drop("keys")).harder == ("keys.prove_every: from unlimited to 90 days",)

@@ -18,6 +18,7 @@ def test_the_central_bank_in_sentences() -> None:
         "An address of ours may hold at most 1,000 BTC (100,000,000,000 sat).",
         "An address of ours may be paid only once.",
         "Coins whose labels begin with different ones of `mining`, `grant` never meet in one transaction.",
+        "Each key proves every 90 days that it is alive; one that is overdue is named, and stops no payment.",
         "Payments above 0 up to 10 BTC (1,000,000,000 sat), fee included (tier `routine`), need "
         "approval by 2 approver; signing may begin on mon, tue, wed, thu, fri 09:00 to 17:00.",
         "Payments above 10 BTC (1,000,000,000 sat) up to 1,000 BTC (100,000,000,000 sat), fee included (tier `large`), "
@@ -59,7 +60,7 @@ def test_the_central_bank_in_sentences() -> None:
 
 
 def test_what_is_forbidden_or_free_is_said_too() -> None:
-    sections = [drop(name) for name in ("payment", "internal", "bump", "cancel", "emergency")]
+    sections = [drop(name) for name in ("keys", "payment", "internal", "bump", "cancel", "emergency")]
     lenient = [
         put("governance.custodians_attest", False),
         put("coins", {"address_cap": "unlimited", "address_reuse": "allowed", "keep_apart": []}),

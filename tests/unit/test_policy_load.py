@@ -49,6 +49,7 @@ def test_reads_the_central_bank_template() -> None:
     assert policy.payment.transaction.locktime_by_tip and policy.payment.transaction.must_signal_replacement
     assert policy.coins.keep_apart == ("mining", "grant")
     assert not policy.coins.address_reuse
+    assert policy.prove_keys_every == 90 * 86_400
     sweep = policy.path_named("sweep")
     assert sweep is not None and sweep.while_suspended and sweep.limits.day == Limit(None)
     assert sweep.transaction.max_inputs == Limit(None)
@@ -74,13 +75,13 @@ REFUSALS = [
     ("  waiting: 48h", "  waiting: 48", "line 11, column 12: `governance.waiting`: this is not a duration"),
     ("  waiting: 48h", "  waiting: 048h", "is not a duration in whole minutes"),
     ("  waiting: 48h", "  waiting: 4000d", "of at most 3,650 days"),
-    ("waiting: 6h", "wating: 6h", "line 32, column 7: `payment.tiers[1]`: `wating` is unknown here; known are approv"),
-    ("up_to: 10btc", "up_to: 10", "line 25, column 14: `payment.tiers[0].up_to`: this is not an amount with its unit"),
+    ("waiting: 6h", "wating: 6h", "line 35, column 7: `payment.tiers[1]`: `wating` is unknown here; known are approv"),
+    ("up_to: 10btc", "up_to: 10", "line 28, column 14: `payment.tiers[0].up_to`: this is not an amount with its unit"),
     ("up_to: 10btc", 'up_to: "10"', "amount `10` has no unit"),
     ("up_to: 10btc", "up_to: 1.5sat", "has a fraction of a satoshi"),
     ("up_to: 10btc", "up_to: Unlimited", "neither like `1.5btc`"),
     ("name: routine", "name: Routine", "is empty, too long, or not only a-z"),
-    ("name: routine", "name: large", "line 24, column 5: `payment.tiers`: a name stands twice in this list"),
+    ("name: routine", "name: large", "line 27, column 5: `payment.tiers`: a name stands twice in this list"),
     ("name: routine", "name: deny", "a tier can't be called `deny`"),
     ("unlisted: deny", "unlisted: huge", "this is neither `deny` nor the name of a tier"),
     ("unlisted: deny", "unlisted: 3", "this is not `deny` or the name of a tier"),
@@ -117,6 +118,9 @@ REFUSALS = [
     ("address_reuse: forbidden", "address_reuse: denied", "this is none of `forbidden`, `allowed`"),
     ("[mining, grant]", "[grant, grants]", "`coins.keep_apart[1]`: one of two labels that are kept apart begins with"),
     ("[mining, grant]", "[grants, grant]", "`coins.keep_apart[1]`: one of two labels that are kept apart begins with"),
+    ("prove_every: 90d", "prove_every: 0d", "`keys.prove_every`: 0 would make every key overdue at once"),
+    ("prove_every: 90d", "prove_every: 90", "`keys.prove_every`: this is not a duration"),
+    ("prove_every: 90d", "every: 90d", "`keys`: `every` is unknown here"),
     ("[recovery-vault]", "[]", "an emergency path names no destination"),
     ("[recovery-vault]", "[vault, vault]", "`emergency[0].destinations`: a name stands twice"),
     ("Asia/Karachi", "../Karachi", "this is not the name of a time zone"),
@@ -137,10 +141,11 @@ def test_refuses_and_names_the_place(good: str, bad: str, message: str) -> None:
 
 def test_an_empty_section_is_refused_and_an_absent_one_is_none() -> None:
     document: Any = strict_yaml.load(BANK)
-    for section in ("payment", "internal", "bump", "cancel", "emergency"):
+    for section in ("keys", "payment", "internal", "bump", "cancel", "emergency"):
         del document[section]
     policy = policy_from_document(document)
     assert (policy.payment, policy.internal, policy.bump, policy.cancel, policy.emergency) == (None,) * 4 + ((),)
+    assert policy.prove_keys_every is None
     assert policy_from_document({**document, "emergency": []}).emergency == ()
     document = strict_yaml.load(BANK)
     document["payment"]["tiers"] = []
@@ -208,7 +213,7 @@ def test_no_field_may_be_absent_but_a_section_or_one_of_two_roles(path: tuple[An
         parent = parent[key]
     del parent[path[-1]]
     is_role = path[-2:-1] == ("approvals",) and parent
-    if (path[0] in ("payment", "internal", "bump", "cancel", "emergency") and len(path) == 1) or is_role:
+    if (path[0] in ("keys", "payment", "internal", "bump", "cancel", "emergency") and len(path) == 1) or is_role:
         policy_from_document(document)
         return
     with pytest.raises(InvalidInput):
