@@ -5,7 +5,7 @@ Who was paid, why, and who approved is taken from the proposal whose transaction
 from names in force now; these are words of ours, and no row's amount rests on one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -66,11 +66,12 @@ class HistoryRow:
 def history_of_coins(state: State) -> tuple[HistoryRow, ...]:
     """Return the rows of all transactions in blocks, oldest first, each with the balance after it."""
     proposals = {record.final_txid: record for record in state.proposals.values()}
+    words = _Words.of(state)
     rows: list[HistoryRow] = []
     balance = 0
     for seen in _in_order(state):
         proposal = proposals.get(seen.txid)
-        for row in _rows_of(state, seen, proposal):
+        for row in _rows_of(words, seen, proposal):
             balance += row.amount
             rows.append(replace(row, balance=balance, proposal=proposal))
     return tuple(rows)
@@ -112,55 +113,67 @@ def _in_order(state: State) -> Sequence[SeenTransaction]:
     return tuple(ordered.values())
 
 
-def _rows_of(state: State, seen: SeenTransaction, proposal: ProposalRecord | None) -> Iterator[HistoryRow]:
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What people wrote of addresses and outputs, indexed once."""
+
+    state: State
+    issued: Mapping[str, str | None]
+    """Label of each address that was handed out."""
+
+    @classmethod
+    def of(cls, state: State) -> "_Words":
+        """Index what the state has; of an address handed out twice the first label counts."""
+        return cls(state, {one.address: one.label for one in reversed(state.issued)})
+
+    def payee(self, address: str | None) -> str | None:
+        """Return the name on the allowlist in force that an address belongs to."""
+        if address is None:
+            return None
+        entries = (one.entry for one in self.state.governance.allowlist.values())
+        return next((entry.name for entry in entries if entry.covers(address, self.state.network)), None)
+
+    def of_output(self, txid: str, vout: int, address: str | None) -> str | None:
+        """Return the output's own label, else its address's, else the transaction's."""
+        of_address = None if address is None else self._label("addr", address) or self.issued.get(address)
+        return self._label("output", f"{txid}:{vout}") or of_address or self.of_transaction(txid)
+
+    def of_transaction(self, txid: str) -> str | None:
+        """Return the transaction's own label."""
+        return self._label("tx", txid)
+
+    def _label(self, kind: str, ref: str) -> str | None:
+        record = self.state.labels.get((kind, ref))
+        return None if record is None else record.label
+
+
+def _rows_of(words: _Words, seen: SeenTransaction, proposal: ProposalRecord | None) -> Iterator[HistoryRow]:
     spent = sum(one.value for one in seen.inputs)
     if not seen.inputs:
         kind = RowKind.MINED if seen.is_coinbase else RowKind.RECEIVED
         for vout, output in enumerate(seen.outputs):
             if output.place is not None:
-                yield _row(state, seen, kind, vout, output, amount=output.value)
+                yield _row(words, seen, kind, vout, output, amount=output.value)
         return
     fee = spent - sum(output.value for output in seen.outputs)
     if proposal is None and seen.fee != fee:
         own = sum(output.value for output in seen.outputs if output.place is not None)
-        yield HistoryRow(
-            seen, RowKind.NET, None, None, None, abs(own - spent), own - spent, label=_label(state, "tx", seen.txid)
-        )
+        label = words.of_transaction(seen.txid)
+        yield HistoryRow(seen, RowKind.NET, None, None, None, abs(own - spent), own - spent, label=label)
         return
     for vout, output in enumerate(seen.outputs):
         if output.place is None:
-            yield _row(state, seen, RowKind.PAID, vout, output, amount=-output.value)
+            yield _row(words, seen, RowKind.PAID, vout, output, amount=-output.value)
         else:
-            yield _row(state, seen, RowKind.CHANGE, vout, output, amount=0)
+            yield _row(words, seen, RowKind.CHANGE, vout, output, amount=0)
     yield HistoryRow(seen, RowKind.FEE, None, None, None, fee, -fee)
 
 
 def _row(
-    state: State, seen: SeenTransaction, kind: RowKind, vout: int, output: SeenOutput, *, amount: int
+    words: _Words, seen: SeenTransaction, kind: RowKind, vout: int, output: SeenOutput, *, amount: int
 ) -> HistoryRow:
-    address = address_of(output.script_pubkey, state.network)
-    label = (
-        _label(state, "output", f"{seen.txid}:{vout}")
-        or (None if address is None else _label(state, "addr", address))
-        or _issued_label(state, address)
-        or _label(state, "tx", seen.txid)
-    )
-    payee = _payee(state, address) if output.place is None else None
+    address = address_of(output.script_pubkey, words.state.network)
+    label = words.of_output(seen.txid, vout, address)
+    payee = words.payee(address) if output.place is None else None
     shown = output.script_pubkey.hex() if address is None else address
     return HistoryRow(seen, kind, vout, shown, output.place, output.value, amount, payee=payee, label=label)
-
-
-def _payee(state: State, address: str | None) -> str | None:
-    if address is None:
-        return None
-    entries = (one.entry for one in state.governance.allowlist.values())
-    return next((entry.name for entry in entries if entry.covers(address, state.network)), None)
-
-
-def _issued_label(state: State, address: str | None) -> str | None:
-    return next((one.label for one in state.issued if one.address == address), None)
-
-
-def _label(state: State, kind: str, ref: str) -> str | None:
-    record = state.labels.get((kind, ref))
-    return None if record is None else record.label

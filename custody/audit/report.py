@@ -8,6 +8,7 @@ prove is part of it (attack A85).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from custody.audit.balance_claim import claimed_route
 from custody.audit.governance import Checkpoint
 from custody.audit.history import HistoryRow, history_of_coins, require_derived
 from custody.audit.prices import Prices
@@ -121,7 +122,7 @@ def build_report(state: State, vault: Vault, terms: ReportTerms) -> Report:
     require_derived(every, vault)
     rows = tuple(row for row in every if period.has(row.transaction.height or 0))
     coins = coins_at(state, vault, period.closing)
-    opening = coins_at(state, vault, period.opening)
+    opening = claimed_route(state, period.opening).coins
     sums = sums_of(every, period)
     require_reconciled(sums, opening=sum(one.value for one in opening), closing=sum(one.value for one in coins))
     policy = state.governance.policy
