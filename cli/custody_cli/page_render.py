@@ -7,14 +7,16 @@ here reads a clock, a file of the user's, or a node.
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 
-from custody.audit.publish import Disclosure, PageFacts
+from custody.audit.publish import BY_VAULT, Disclosure, PageFacts
 from custody.bitcoin.amount import SATS_PER_BTC, format_btc
 from custody.bitcoin.network import Network
 from custody.documents.display import escape
@@ -30,6 +32,7 @@ _KINDS = {
     "bip322": ("BIP 322 signature", "A signature over the text below, by enough keys of the address. It can’t spend."),
     "bip127": ("BIP 127 proof", "A transaction over the coins that no node accepts, signed like a payment."),
     "payment": ("payment to itself", "A real payment from the reserve to itself, in a block: it shows its keys."),
+    BY_VAULT: ("by the vault’s descriptor", "An address of the vault whose keys signed the payment."),
 }
 _PORTS = {Network.MAIN: 8332, Network.TESTNET4: 48332, Network.SIGNET: 38332, Network.REGTEST: 18443}
 _ABOUT = {
@@ -70,13 +73,14 @@ def verify_command(facts: PageFacts, *, statements: str = "") -> str:
 
 def _rendered(name: str, facts: PageFacts, listed: list[_File], names: list[str]) -> bytes:
     style = _source("style.css").strip()
-    kinds = sorted({_KINDS[one.kind][0].split(" sig")[0] for one in facts.proofs if one.kind != "payment"})
+    kinds = sorted({" ".join(_KINDS[one.kind][0].split()[:2]) for one in facts.proofs if one.kind != "payment"})
     page = _environment().get_template(f"{name}.j2")
     text = page.render(
         facts=facts,
         here=name.removesuffix(".html"),
         style=style,
         style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
+        by_vault=any(BY_VAULT in one.proofs for one in facts.addresses),
         by_commitment=facts.disclosure is Disclosure.COMMITMENTS,
         files=listed,
         names=names,
@@ -105,6 +109,7 @@ def _environment() -> Environment:
         kind=lambda kind: _KINDS[kind][0],
         explained=lambda kind: _KINDS[kind][1],
         lines=_lines,
+        typed=_typed,
         moment=lambda seconds: _utc(seconds).strftime("%-d %B %Y, %H:%M UTC"),
         rfc3339=lambda seconds: _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
@@ -143,6 +148,13 @@ def _count(number: int, one: str, more: str) -> str:
 
 def _lines(text: str) -> str:
     return "\n".join(escape(line) for line in text.split("\n"))
+
+
+def _typed(command: str) -> Markup:
+    """Return a command line whose words break nowhere but between them, unless one is longer than the screen."""
+    # A filter around template text gets markup, whose values are escaped already.
+    parts = re.split(r"(\s+)", command.unescape() if isinstance(command, Markup) else command)
+    return Markup("").join(Markup("<span>{}</span>").format(part) if part.strip() else part for part in parts)
 
 
 def _utc(seconds: int) -> datetime:

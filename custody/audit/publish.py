@@ -23,6 +23,9 @@ PAGE_FORMAT = "custody-page/1"
 MAX_BYTES = 16_000_000
 MAX_ADDRESSES = 20_000
 MAX_FILES = 100
+BY_VAULT = "vault"
+"""Beside the kinds of proof: an address of a disclosed vault that signed nothing itself, while its vault's keys signed
+a payment."""
 
 
 class Disclosure(StrEnum):
@@ -50,7 +53,12 @@ class PageAddress:
     value: Sats
     coins: int
     proofs: tuple[str, ...]
-    """Kinds of proof that name it, sorted; empty where none does."""
+    """Kinds of proof that name it, sorted, or `BY_VAULT` alone; empty where nothing does."""
+
+    @property
+    def is_signed_for(self) -> bool:
+        """Whether a proof names the address itself."""
+        return bool(self.proofs) and self.proofs != (BY_VAULT,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from custody.audit.publish import (
+    BY_VAULT,
     PageAddress,
     PageBlock,
     PageCheckpoint,
@@ -18,7 +19,7 @@ from custody.audit.publish import (
     PageStatement,
 )
 from custody.audit.publish_commitments import Salts
-from custody.audit.reserves import ClaimedCoin, Statement
+from custody.audit.reserves import ClaimedCoin, ProofKind, Statement
 from custody.bitcoin.amount import Sats, sum_sats
 from custody.bitcoin.network import Network
 from custody.codes import Code
@@ -105,7 +106,7 @@ def _facts(sources: PageSources, salts: Salts | None) -> PageFacts:
         message=challenge.message.decode("ascii"),
         block=PageBlock(challenge.height, challenge.block_hash, sources.median_time),
         total=sum_sats(one.value for one in shown),
-        proved=sum_sats(one.value for one in shown if one.proofs),
+        proved=sum_sats(one.value for one in shown if one.is_signed_for),
         addresses=() if salts is not None else tuple(shown),
         commitments=() if salts is None else salts.commitments(),
         proofs=_proofs(sources.statements),
@@ -132,6 +133,10 @@ def _kinds_by_address(statements: Iterable[Statement]) -> dict[str, set[str]]:
         for proof in statement.proofs:
             for address in proof.addresses:
                 kinds[address].add(str(proof.kind))
+    for statement in statements:
+        if statement.descriptor is not None and any(one.kind is ProofKind.PAYMENT for one in statement.proofs):
+            for claimed in statement.addresses:
+                kinds.setdefault(claimed.address, {BY_VAULT})
     return kinds
 
 

@@ -98,8 +98,8 @@ class _Commands(HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._inside = tag == "pre" and ("class", "cmd") in attrs
-        if self._inside:
+        if tag == "pre" and ("class", "cmd") in attrs:
+            self._inside = True
             self.found.append("")
 
     def handle_endtag(self, tag: str) -> None:

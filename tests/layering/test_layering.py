@@ -63,6 +63,7 @@ HOMES = {
     "PIL": ("custody_hardware.qr_reader",),
     "av": ("custody_hardware.qr_reader",),
     "jinja2": ("custody_cli",),
+    "markupsafe": ("custody_cli.page_render",),
     "msgspec": ("custody.policy",),
 }
 """Where each library may be imported: a module by that name, its submodules, or `name_*` beside it."""

@@ -30,6 +30,7 @@ from support.pages import (
     sample_site,
     sample_statement,
 )
+from support.reserves import CHALLENGE, PLACES, Reserve
 
 STATEMENT = sample_statement(unproved=(2,))
 SITE = sample_site(STATEMENT, heads=(sample_head(),))
@@ -80,6 +81,26 @@ def test_a_coin_in_two_statements_counts_once() -> None:
     facts = open_facts(PageSources(GENERATOR, (STATEMENT, other), MEDIAN_TIME, ()))
     assert facts.total == sum(AMOUNTS)
     assert [one.name for one in facts.statements] == ["statement-1.json", "statement-2.json"]
+
+
+def test_a_payment_speaks_for_what_it_spends_and_the_descriptor_for_the_rest_of_the_vault() -> None:
+    reserve = Reserve()
+    payment = reserve.payment_proof(reserve.payment(CHALLENGE))
+    disclosed = sample_facts(reserve.statement(proofs=[payment]))
+    assert sorted(one.proofs for one in disclosed.addresses) == [("payment",), ("vault",), ("vault",)]
+    assert (disclosed.total, disclosed.proved) == (reserve.total, reserve.coins[0].value)
+    text, _ = _read(sample_site(reserve.statement(proofs=[payment]))["index.html"])
+    assert "lie on addresses of the same vault" in text
+    assert "by the vault’s descriptor" in text
+    hidden = sample_facts(reserve.statement(proofs=[payment], disclose=False))
+    assert sorted(one.proofs for one in hidden.addresses) == [(), (), ("payment",)]
+
+
+def test_every_kind_of_proof_is_rendered() -> None:
+    reserve = Reserve()
+    proofs = [reserve.bip127_proof(CHALLENGE), reserve.message_proof(CHALLENGE, PLACES[0])]
+    text, _ = _read(sample_site(reserve.statement(proofs=proofs))["verify.html"])
+    assert "knows BIP 127 and BIP 322 can" in text
 
 
 def test_statements_for_different_challenges_make_no_page() -> None:
