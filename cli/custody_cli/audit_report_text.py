@@ -45,6 +45,7 @@ def report_lines(report: Report) -> Iterator[Line]:
     yield from (f"  {one}" for one in report_words.not_proven(report))
     yield Styled("what is somebody's word", Style.STRONG)
     yield from (f"  {one}" for one in report_words.claimed(report))
+    yield Styled("rules", Style.STRONG)
     yield from (f"  {one}" for one in report_words.rules(report))
     yield Styled("to check it", Style.STRONG)
     yield from (f"  {one}" for one in report_words.checks(report))
@@ -86,8 +87,9 @@ def _people(people: People) -> Iterator[Line]:
         one.officer if one.counts else f"{one.officer} (void: revoked before signing)" for one in people.approvers
     ]
     yield f"      drafted by {drafted or 'nobody who signed it'}"
-    yield f"      approved by {', '.join(approved) or 'nobody'}"
-    yield f"      signed by {', '.join(people.signing.signed) or 'no key that the journal shows'}"
+    signed = people.signing.signed
+    yield f"      approved by {', '.join(approved)} (signatures verified)" if approved else "      approved by nobody"
+    yield f"      signed by {', '.join(signed)} (on every input, verified)" if signed else "      signed by no key"
 
 
 def _reserve(report: Report) -> Iterator[Line]:

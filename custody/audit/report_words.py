@@ -40,7 +40,7 @@ def claimed(report: Report) -> tuple[str, ...]:
     prices = report.prices
     if prices is None:
         return CLAIMED
-    return (*CLAIMED, f"the prices in {prices.currency}: those of the file that the reader of the report was given")
+    return (*CLAIMED, f"the prices in {prices.currency}: whoever made the report chose their file")
 
 
 def not_proven(_report: Report) -> tuple[str, ...]:

@@ -135,8 +135,8 @@ def test_the_screen_says_who_and_what_is_not_proven(office: GovernedOffice) -> N
     text = office.run(["audit", "report", *DAYS]).stdout
     for words in (
         "reconciled to the satoshi",
-        "approved by ann, bo",
-        "signed by c1, c3",
+        "approved by ann, bo (signatures verified)",
+        "signed by c1, c3 (on every input, verified)",
         "drafted by dora",
         "liabilities",
         "what is somebody's word",
