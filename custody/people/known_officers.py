@@ -84,7 +84,7 @@ def is_fingerprint(text: str) -> bool:
 
 
 def _of_list(text: str, namespace: str) -> list[KnownKey]:
-    lines = text.splitlines()
+    lines = text.split("\n")  # as ssh-keygen does: nothing else ends a comment
     if len(lines) > MAX_LINES:
         raise _malformed(f"it has more than {MAX_LINES} lines")
     found = []

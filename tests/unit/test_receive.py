@@ -273,6 +273,12 @@ def test_keys_without_names_are_told_by_fingerprint() -> None:
             known_officers([], [text], namespace=NAMESPACE)
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\x0b", "\x0c", "\x85", "\x1c", "\r"])
+def test_nothing_but_a_line_feed_ends_a_comment(separator: str) -> None:
+    line = f"# asked on the phone{separator}ann {signer_of('ann').public.to_text()}\n"
+    assert known_officers([line], [], namespace=NAMESPACE).keys == ()
+
+
 def test_one_key_under_two_names_is_refused() -> None:
     key = signer_of("ann").public.to_text()
     with pytest.raises(CheckFailed) as caught:
@@ -320,6 +326,36 @@ def test_what_is_no_document_is_refused(edits: dict[str, Any]) -> None:
     with pytest.raises(CustodyError) as caught:
         ReceiveDocument.from_bytes(json.dumps(fields).encode())
     assert caught.value.exit_code == 6
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_a_strangers_file_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
+    fields = json.loads(document(terms_of(), "dora").to_bytes())
+    for key in data.draw(st.lists(st.sampled_from(sorted(fields)), max_size=3)):
+        fields[key] = data.draw(JSON)
+    made = json.dumps(fields).encode()
+    cut = data.draw(st.integers(0, 3)) and data.draw(st.integers(0, len(made)))
+    try:
+        found = ReceiveDocument.from_bytes(made[: len(made) - cut])
+    except CustodyError as refused:
+        assert refused.exit_code == 6
+    else:
+        assert ReceiveDocument.from_bytes(found.to_bytes()) == found
+
+
+@given(st.text(max_size=200) | st.from_regex(r'[a-z*!]{1,5} [a-z="*,/!-]{0,30} ?ssh-ed25519 [A-Za-z0-9+/=]{0,80}'))
+def test_a_list_is_read_or_refused_and_nothing_else(text: str) -> None:
+    try:
+        known_officers([text], [text], namespace=NAMESPACE)
+    except CustodyError as refused:
+        assert refused.exit_code == 6
 
 
 def test_the_page_shows_the_very_statement() -> None:
