@@ -19,6 +19,7 @@ from custody.documents.canonical_json import canonical, parse_canonical
 from custody.documents.format_tag import require_format
 from custody.errors import CheckFailed, Finding, InvalidInput, JsonValue, Severity
 from custody.spend.document import fields_of, hash_of, integer_of, malformed, text_of
+from custody.spend.proof_model import device_problem
 
 CHALLENGE_FORMAT = "custody-challenge/1"
 MAX_BYTES = 4_096
@@ -60,12 +61,15 @@ class Challenge:
             raise malformed("height is not the height of a block")
         if not self.height < self.expires_height <= self.height + MAX_EXPIRES_AFTER:
             raise malformed(f"expires_height is not within {MAX_EXPIRES_AFTER} blocks after height")
+        problem = device_problem(self.message)
+        if problem is not None:
+            raise malformed(f"holder and purpose make a message that no device would show: {problem}")
 
     @property
     def message(self) -> bytes:
         """The bytes that are signed, ASCII, lines parted by a line feed, none at the end."""
         lines = (
-            f"Proof of reserves ({CHALLENGE_FORMAT})",
+            "Proof of reserves",
             f"network: {self.network}",
             f"holder: {self.holder}",
             f"purpose: {self.purpose}",
@@ -73,7 +77,6 @@ class Challenge:
             f"block hash: {self.block_hash}",
             f"nonce: {self.nonce}",
             f"expires after block: {self.expires_height}",
-            "This signs a message. It spends nothing.",
         )
         return "\n".join(lines).encode("ascii")
 

@@ -21,6 +21,10 @@ _HEIGHT = re.compile(r"\bblock(?: height)?[ :#]{1,3}([0-9]{1,9})\b", re.IGNORECA
 _HASH = re.compile(r"\bblock[^\n]*?\b([0-9a-f]{64})\b", re.IGNORECASE | re.ASCII)
 
 
+DEVICE_MESSAGE = 330
+"""Characters that a device shows of a message; a longer one it refuses (Coldcard 5.5.1 and 1.4.1Q, `psbt.py`)."""
+
+
 class ProofKind(StrEnum):
     """The route of a proof."""
 
@@ -116,6 +120,21 @@ def require_message(message: bytes) -> None:
             problem,
             advice=f"Give a UTF-8 text of 1 to {MAX_MESSAGE} bytes; of a longer one sign the hash.",
         )
+
+
+def device_problem(message: bytes) -> str | None:
+    """Return why devices that show messages would refuse this one, None where nothing is known against it.
+
+    Source: Coldcard firmware, `validate_text_for_signing` as its PSBTs call it: 2 to 330 characters of printable
+    ASCII, tabs and line feeds, no space at either end, no three in a row.
+    """
+    if not all(byte in b"\t\n" or 32 <= byte < 127 for byte in message):
+        return "it has characters other than printable ASCII"
+    if not 2 <= len(message) <= DEVICE_MESSAGE:
+        return f"it has {len(message)} characters, 2 to {DEVICE_MESSAGE} are shown"
+    if message != message.strip(b" ") or b"   " in message:
+        return "it has a space at its end or three in a row"
+    return None
 
 
 def message_problem(message: bytes) -> str | None:

@@ -38,15 +38,14 @@ def test_a_challenge_comes_back_from_its_bytes() -> None:
 
 def test_the_message_is_these_lines_without_a_last_line_feed() -> None:
     assert CHALLENGE.message == (
-        b"Proof of reserves (custody-challenge/1)\n"
+        b"Proof of reserves\n"
         b"network: main\n"
         b"holder: Treasury of Ruritania\n"
         b"purpose: Audit 2026, question 4\n"
         b"block: 912000\n"
         b"block hash: " + b"00" * 8 + b"ab" * 24 + b"\n"
         b"nonce: " + b"5f" * 32 + b"\n"
-        b"expires after block: 912244\n"
-        b"This signs a message. It spends nothing."
+        b"expires after block: 912244"
     )
 
 
@@ -74,6 +73,8 @@ WRONG: list[tuple[dict[str, JsonValue], Code]] = [
     ({"holder": " x"}, Code.MALFORMED_DOCUMENT),
     ({"holder": "x" * 81}, Code.MALFORMED_DOCUMENT),
     ({"holder": "two\nlines"}, Code.MALFORMED_DOCUMENT),
+    ({"holder": "too   far apart"}, Code.MALFORMED_DOCUMENT),
+    ({"purpose": "x" * 80}, Code.MALFORMED_DOCUMENT),
     ({"purpose": "caf\u00e9"}, Code.MALFORMED_DOCUMENT),
     ({"purpose": "\u202egnp.exe"}, Code.MALFORMED_DOCUMENT),
     ({"nonce": "5f" * 16}, Code.MALFORMED_DOCUMENT),
