@@ -12,6 +12,7 @@ from custody.audit.report_fiat import Fiat, fiat_of
 from custody.audit.report_flows import ReportedOutflow
 from custody.audit.report_period import DaysAsked, day_start
 from custody.errors import Severity
+from custody.policy.limit import show_duration
 from custody.spend.expiry import format_time
 from custody_cli.audit_report_balance import BalanceLine, balance_lines
 from custody_cli.charts import BarChart, StepChart, bar_chart, step_chart
@@ -82,6 +83,7 @@ def report_page(report: Report) -> bytes:
                 "checks": report_words.checks(report),
             },
             "format_time": format_time,
+            "show_duration": show_duration,
             "signers_of": _signers_of,
             "most_rows": MOST_ROWS,
         },

@@ -7,6 +7,7 @@ from custody.audit.report import Report
 from custody.audit.report_fiat import fiat_of
 from custody.audit.report_flows import People, ReportedOutflow
 from custody.bitcoin.amount import format_btc
+from custody.policy.limit import show_duration
 from custody_cli.audit_report_balance import balance_lines
 from custody_cli.coins_screen import incomplete_lines
 from custody_cli.output import Line, Style, Styled, finding_lines
@@ -40,6 +41,8 @@ def report_lines(report: Report) -> Iterator[Line]:
     yield from _left_out(len(report.outflows), "payment(s)") if report.outflows else ["  nothing"]
     yield ""
     yield from _reserve(report)
+    yield ""
+    yield from _keys(report)
     yield ""
     yield Styled("what this doesn't prove", Style.STRONG)
     yield from (f"  {one}" for one in report_words.not_proven(report))
@@ -107,6 +110,15 @@ def _reserve(report: Report) -> Iterator[Line]:
         f"in the last {late.blocks} blocks came {format_btc(late.came)} BTC; in the {late.seen_after} observed after "
         f"the closing one left {format_btc(late.left)} BTC"
     )
+
+
+def _keys(report: Report) -> Iterator[Line]:
+    asked = "no policy asks for proofs" if report.prove_every is None else f"every {show_duration(report.prove_every)}"
+    yield Styled(f"keys, when each last proved that it is alive ({asked})", Style.STRONG)
+    for one in report.keys:
+        age = "age unknown" if one.age_days is None else f"{one.age_days} days"
+        age = "never" if one.proof is None else f"{age}, {one.proof.kind}"
+        yield f"  {one.cosigner:<20} {one.fingerprint}  {age}{'  OVERDUE' if one.is_overdue else ''}"
 
 
 def _left_out(count: int, what: str) -> Iterator[Line]:

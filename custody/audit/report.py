@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from custody.audit.balance_claim import claimed_route
 from custody.audit.governance import Checkpoint
 from custody.audit.history import HistoryRow, history_of_coins, require_derived
+from custody.audit.key_proofs import KeyStanding, overdue_findings
 from custody.audit.prices import Prices
 from custody.audit.report_coins import CoinClass, HeldAddress, ReportedCoin, by_address, by_age, by_size, coins_at
 from custody.audit.report_findings import report_findings
 from custody.audit.report_flows import InflowGroup, ReportedOutflow, inflow_groups, reported_outflows
 from custody.audit.report_period import Asked, Dating, Period, dating_of, period_of
 from custody.audit.report_sums import LateMoves, Sums, late_moves, require_reconciled, sums_of
-from custody.audit.signers import SignerRecord
 from custody.audit.state import State
 from custody.errors import Finding
 from custody.vault.device_profile import DeviceProfile
@@ -51,17 +51,10 @@ class ReportTerms:
     prices: Prices | None = None
     recent_blocks: int = RECENT_BLOCKS
     """At least 1."""
+    keys: tuple[KeyStanding, ...] = ()
+    """When each key last proved that it is alive, its signatures verified."""
     unapproved: frozenset[str] = frozenset()
     """Txids of outflows whose proposal never had what its policy asks for: such a proposal explains nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedSigner:
-    """One key of the vault and what the journal says of its device: claims, but for the key."""
-
-    cosigner: str
-    fingerprint: str
-    record: SignerRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,10 @@ class Report:
     cap: int | None
     """Most satoshis that one address may hold by the policy in force at the journal's head; None: no such rule."""
     late: LateMoves
-    signers: tuple[ReportedSigner, ...]
+    keys: tuple[KeyStanding, ...]
+    """As of the journal's newest observation; empty where nobody looked."""
+    prove_every: int | None
+    """Seconds that the policy in force at the journal's head lets pass between a key's proofs; None: no such rule."""
     findings: tuple[Finding, ...]
     prices: Prices | None
 
@@ -127,6 +123,7 @@ def build_report(state: State, vault: Vault, terms: ReportTerms) -> Report:
     require_reconciled(sums, opening=sum(one.value for one in opening), closing=sum(one.value for one in coins))
     policy = state.governance.policy
     cap = None if policy is None else policy.coins.address_cap.most
+    prove_every = None if policy is None else policy.prove_keys_every
     addresses = by_address(state, coins, period.closing, cap)
     flows = reported_outflows(state, vault, rows, terms.unapproved)
     late = late_moves(every, period, terms.recent_blocks, newest=dating.tips[-1].height)
@@ -147,7 +144,8 @@ def build_report(state: State, vault: Vault, terms: ReportTerms) -> Report:
         addresses=addresses,
         cap=cap,
         late=late,
-        signers=_signers(state, vault),
+        keys=terms.keys,
+        prove_every=prove_every,
         findings=report_findings(
             state,
             vault,
@@ -158,7 +156,7 @@ def build_report(state: State, vault: Vault, terms: ReportTerms) -> Report:
             addresses=addresses,
             late=late,
             missing_prices=missing_prices(rows, dating, period, terms.prices),
-            journal_findings=terms.source.findings,
+            journal_findings=(*terms.source.findings, *overdue_findings(terms.keys, prove_every)),
         ),
         prices=terms.prices,
     )
@@ -173,10 +171,3 @@ def missing_prices(
     needed = {period.opening_day, period.closing_day}
     needed |= {dating.day_of(row.transaction.height or 0) for row in rows}
     return tuple(sorted(day for day in needed if day not in prices.by_day))
-
-
-def _signers(state: State, vault: Vault) -> tuple[ReportedSigner, ...]:
-    return tuple(
-        ReportedSigner(one.name, one.key.origin.fingerprint.hex(), state.signers.of(one.name))
-        for one in vault.cosigners
-    )

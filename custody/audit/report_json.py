@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from custody.audit import report_words
 from custody.audit.history_json import row_json
-from custody.audit.report import Report, ReportedSigner
+from custody.audit.report import Report
 from custody.audit.report_coins import CoinClass, HeldAddress, ReportedCoin
 from custody.audit.report_fiat import fiat_of
 from custody.audit.report_flows import People, ReportedOutflow
@@ -79,7 +79,8 @@ def report_json(report: Report) -> dict[str, JsonValue]:
             "left_after_sats": report.late.left,
             "blocks_seen_after": report.late.seen_after,
         },
-        "signers": [_signer_json(one) for one in report.signers],
+        "prove_keys_every_seconds": report.prove_every,
+        "keys_proven": [one.to_json() for one in report.keys],
         "findings": [one.to_json() for one in report.findings],
         "rules": [*report_words.rules(report)],
         "verified": [*report_words.verified(report)],
@@ -180,17 +181,4 @@ def _address_json(one: HeldAddress) -> JsonValue:
         "value_sats": one.value,
         "above_cap": one.is_above_cap,
         "keys_exposed_by": one.spent_by,
-    }
-
-
-def _signer_json(one: ReportedSigner) -> JsonValue:
-    said = one.record.description
-    return {
-        "cosigner": one.cosigner,
-        "fingerprint": one.fingerprint,
-        "device": None if said is None else said.device,
-        "firmware": None if said is None else said.firmware,
-        "custodian": None if said is None else said.custodian,
-        "place": None if said is None else said.place,
-        "proven": one.record.is_proven,
     }

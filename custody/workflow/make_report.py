@@ -12,6 +12,7 @@ from custody.ports import Progress
 from custody.vault.device_profile import DeviceProfile
 from custody.vault.vault import Vault
 from custody.workflow.decide import unapproved_outflows
+from custody.workflow.key_standings import key_standings
 from custody.workflow.office import open_office
 from custody.workflow.open_export import open_export
 from custody.workflow.recorded_rehearsals import rehearsal_findings, verified_signers
@@ -48,12 +49,14 @@ def report_of_export(
 
 def report_of_state(state: State, vault: Vault, source: JournalSource, order: ReportOrder) -> Report:
     """Report on a replayed journal; checks of devices count where a key signed for them. Raises as `build_report`."""
+    signers = verified_signers(vault, state.signers)
     terms = ReportTerms(
         asked=order.asked,
         source=replace(source, findings=(*source.findings, *rehearsal_findings(vault, state.signers))),
         profiles=order.profiles,
         prices=order.prices,
         recent_blocks=order.recent_blocks,
+        keys=key_standings(state, vault, signers),
         unapproved=frozenset(one.transaction.txid for one in unapproved_outflows(state, vault)),
     )
-    return build_report(replace(state, signers=verified_signers(vault, state.signers)), vault, terms)
+    return build_report(replace(state, signers=signers), vault, terms)

@@ -64,6 +64,9 @@ PAYEES = (("grid-operator", 1), ("hospital-fund", 2), ("school-meals", 3), ("exc
 LABELS = ("donation, anonymous", "geothermal mining pool", "treasury purchase, desk 2", "citizens' bonds, tranche B")
 
 
+DEMO_POLICY = policy_text().replace("address_cap: unlimited", "address_cap: 500btc") + "keys: {prove_every: 180d}\n"
+
+
 def outside(number: int) -> str:
     """Return a payee's address."""
     address = address_of(_outside_script(number), Network.REGTEST)
@@ -212,7 +215,7 @@ def demo_reserve(*, labels: tuple[str, ...] = LABELS, reason: str = "meals, seco
     reserve = DemoReserve()
     donation, pool, purchase, bonds = labels
     reserve.mine(1)
-    reserve.found(policy_text().replace("address_cap: unlimited", "address_cap: 500btc"), *ROLES)
+    reserve.found(DEMO_POLICY, *ROLES)
     reserve.describe()
     reserve.allow()
     for value in (48_750_000_000, 50_000_000_000, 31_200_000_000, 47_812_345_678):

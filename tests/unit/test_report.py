@@ -20,7 +20,7 @@ from custody.codes import Code
 from custody.errors import Altered, ChainUnavailable, CheckFailed, InvalidInput, Severity
 from custody.people.statement import StatementKind
 from custody.spend.expiry import format_time
-from support.demo_reserve import QUARTER, DemoReserve, demo_vault, outside, report_of, the_demo
+from support.demo_reserve import DEMO_POLICY, QUARTER, DemoReserve, demo_vault, outside, report_of, the_demo
 from support.governed import GovernedLedger
 from support.governed import simulated_vault as governed_vault
 from support.ledger import OUTSIDE, OUTSIDE_SCRIPT, Ledger, block_hash
@@ -130,7 +130,7 @@ def test_a_payment_that_nobody_approved_is_explained_by_no_draft() -> None:
 
 
 def test_a_check_that_no_key_signed_for_proves_no_device() -> None:
-    proven = {one.cosigner: one.record.is_proven for one in report_of(the_demo()).signers}
+    proven = {one.cosigner: one.record.is_proven for one in report_of(the_demo()).keys}
     assert proven == {name: name in ("treasury", "ministry", "central-bank") for name in proven}
     reserve = DemoReserve()
     reserve.mine(1)
@@ -139,8 +139,27 @@ def test_a_check_that_no_key_signed_for_proves_no_device() -> None:
     told = {**check, "cosigner": "auditor-general", "device": "jade", "firmware": "1.0.38"}
     reserve.add("device_checked", told)
     made = report_of(reserve, HeightsAsked(0, reserve.height))
-    assert {one.cosigner: one.record.is_proven for one in made.signers} == proven
+    assert {one.cosigner: one.record.is_proven for one in made.keys} == proven
     assert any("no new signature by its key" in one.message for one in made.findings)
+
+
+def test_a_key_that_is_overdue_by_the_policy_stands_out() -> None:
+    made = report_of(the_demo())
+    assert made.prove_every == 180 * 86_400
+    standing = {one.cosigner: (one.is_overdue, None if one.proof is None else str(one.proof.kind)) for one in made.keys}
+    assert standing["treasury"] == (False, "payment")
+    assert standing["escrow"] == (False, "payment")
+    assert [one.where for one in made.findings if one.code is Code.KEY_PROOF_OVERDUE] == []
+    idle = DemoReserve()
+    idle.mine(1)
+    idle.found(DEMO_POLICY)
+    idle.describe()
+    idle.day(181)
+    late = report_of(idle, HeightsAsked(0, idle.height))
+    assert [one.where for one in late.findings if one.code is Code.KEY_PROOF_OVERDUE] == [
+        f"cosigner:{name}" for name in ("treasury", "ministry", "central-bank", "auditor-general", "escrow")
+    ]
+    assert [one.age_days for one in late.keys] == [181, 181, 181, None, None]
 
 
 def test_coins_on_an_address_that_was_spent_from_are_exposed_and_no_others() -> None:
