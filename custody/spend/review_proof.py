@@ -16,7 +16,7 @@ from custody.bitcoin.psbt import Psbt, PsbtInput
 from custody.bitcoin.transaction import OutPoint, TxOutput
 from custody.codes import Code
 from custody.errors import Finding
-from custody.spend.proof_model import ProofClaim, ProofKind, message_problem
+from custody.spend.proof_model import ProofClaim, ProofKind, device_problem, message_problem
 from custody.spend.review_findings import TX, at_input, note, refuse
 from custody.spend.review_model import Place
 from custody.vault.vault import Vault
@@ -87,7 +87,7 @@ def judge_proof(
     problems += [_Problem(Code.POR_INPUT_IN_SPEND, at_input(number), words) for number in stray]
     if problems or proof is None:
         return ProofJudgement(None, tuple(problem.finding() for problem in problems))
-    return ProofJudgement(proof, (_proof_note(proof),))
+    return ProofJudgement(proof, (_proof_note(proof), *_device_notes(proof)))
 
 
 def _is_of_a_proof(one: PsbtInput) -> bool:
@@ -150,6 +150,15 @@ def _message_claim(psbt: Psbt, message: bytes, vault: Vault, coins: Sequence[TxO
 def _reserve_claim(psbt: Psbt, coins: Sequence[TxOutput | None]) -> ProofClaim:
     total = sum(coin.value for coin in coins[1:] if coin is not None)
     return ProofClaim(ProofKind.BIP127, psbt.inputs[0].por_commitment or b"", None, len(psbt.inputs) - 1, total)
+
+
+def _device_notes(proof: ProofClaim) -> tuple[Finding, ...]:
+    problem = device_problem(proof.message) if proof.kind is ProofKind.BIP322 else None
+    if problem is None:
+        return ()
+    message = f"devices that show messages refuse this one: {problem}"
+    advice = "Expect Coldcard to refuse it; a device that signs it shows no message, so compare its hash here."
+    return (note(Code.MESSAGE_NOT_SHOWN, TX, message, advice),)
 
 
 def _proof_note(proof: ProofClaim) -> Finding:

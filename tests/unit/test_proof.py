@@ -294,3 +294,26 @@ def test_other_software_carries_a_proof_unchanged(kind: str, script_type: Script
     theirs = psbt.PSBT()
     theirs.deserialize(text)
     assert theirs.serialize() == text
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (b"ok", True),
+        (b"tab\tand\nline", True),
+        (b"x" * 330, True),
+        (b"x" * 331, False),
+        (b"x", False),
+        ("caf\u00e9".encode(), False),
+        (b"bell\x07", False),
+        (b" left", False),
+        (b"right ", False),
+        (b"a   b", False),
+    ],
+)
+def test_a_message_that_devices_refuse_to_show_is_noted(message: bytes, shown: bool) -> None:
+    vault = simulated_vault()
+    answer = review(message_proof(vault, PLACE, message), vault, ReviewContext())
+    codes = [one.code for one in answer.findings]
+    assert codes == [Code.MESSAGE_PROOF, *([] if shown else [Code.MESSAGE_NOT_SHOWN])]
+    assert answer.verdict is Verdict.CLEAN
