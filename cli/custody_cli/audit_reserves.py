@@ -10,6 +10,7 @@ VERBS = {
     "prove": LazyCommand(
         "custody_cli.audit_reserves_prove:prove", "The holder: write the proofs to sign, then the statement."
     ),
+    "sign": LazyCommand("custody_cli.audit_reserves_sign:sign", "A signer: let a device sign the proofs of a folder."),
     "verify": LazyCommand(
         "custody_cli.audit_reserves_verify:verify", "Anybody: check statements with a node of your own."
     ),

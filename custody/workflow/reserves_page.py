@@ -83,7 +83,7 @@ def _steps(route: Route, proofs: Sequence[UnsignedProof]) -> Iterator[str]:
     words = [
         f"On a computer of your own: custody psbt review {first} --vault-file vault.yaml, and so for each file. Go on "
         "only if it says that it is a proof, and shows the message above.",
-        f"Sign on your device: {files}.",
+        f"Sign on your device: {files}. By cable: custody audit reserves sign FOLDER --challenge FILE --device NAME.",
         "Give back the signed files. The office runs custody audit reserves prove --challenge FILE --signed FOLDER.",
     ]
     if route is Route.BIP127:
