@@ -26,6 +26,7 @@ from custody_cli.page_render import CHALLENGE_FILE, FACTS_FILE, render_site
 
 _ADVICE = "Believe nothing on this page; take it again from its publisher, and tell them."
 _MAX_PAGE_FILES = 2 * publish.MAX_FILES
+_MAX_PAGE_BYTES = 4 * reserves.MAX_BYTES
 _OWN_NAME = re.compile(
     r"index\.html|verify\.html|page\.json|challenge\.json|scan\.txt|SHA256SUMS|(?:statement|checkpoint)-[0-9]{1,3}\.json"
 )
@@ -72,6 +73,12 @@ def read_page(folder: Path) -> PageFolder:
             )
         for name in names:
             content[name] = opened.read(name, max_bytes=reserves.MAX_BYTES)
+            if sum(map(len, content.values())) > _MAX_PAGE_BYTES:
+                raise InvalidInput(
+                    Code.FILE_TOO_LARGE,
+                    f"the files in `{folder}` have more than {_MAX_PAGE_BYTES} bytes together",
+                    advice="Check that it is the folder that you mean.",
+                )
             scan_bytes(content[name], place=f"file `{name}` of the page")
     return PageFolder(parse_page(content[FACTS_FILE]), content)
 
@@ -116,7 +123,9 @@ def check_page(page: PageFolder, given: Sequence[Statement] = ()) -> PageCheck:
 def checkpoint_facts(name: str, head: SignedHead) -> PageCheckpoint:
     """Return what a page shows of a checkpoint file."""
     officers = tuple(officer for officer, _signature in head.signatures)
-    return PageCheckpoint(name, head.network, head.journal_id, head.length, head.head, head.time, officers)
+    return PageCheckpoint(
+        name, head.network, head.vault_id, head.journal_id, head.length, head.head, head.time, officers
+    )
 
 
 def attached_files(

@@ -14,9 +14,10 @@ from enum import StrEnum
 
 from custody.bitcoin.amount import Sats, sats, sum_sats
 from custody.bitcoin.network import Network
+from custody.codes import Code
 from custody.documents.canonical_json import canonical, parse_canonical
 from custody.documents.format_tag import require_format
-from custody.errors import JsonValue
+from custody.errors import CheckFailed, JsonValue
 from custody.spend.document import fields_of, hash_of, integer_of, list_of, malformed, optional_of, sats_of, text_of
 
 PAGE_FORMAT = "custody-page/1"
@@ -89,6 +90,7 @@ class PageCheckpoint:
     name: str
     """Its file beside the page."""
     network: str
+    vault_id: str
     journal_id: str
     entries: int
     head: str
@@ -131,9 +133,9 @@ class PageFacts:
         if len(self.statements) + len(self.checkpoints) > MAX_FILES:
             raise malformed(f"a page holds more than {MAX_FILES} files")
         if self.addresses and sum_sats(one.value for one in self.addresses) != self.total:
-            raise malformed("the amounts of a page do not add up to its total")
+            raise _contradiction("the amounts of a page do not add up to its total")
         if self.proved > self.total:
-            raise malformed("a page says more proved than there is")
+            raise _contradiction("a page says more proved than there is")
         if any(statement.name is None for statement in self.statements) != (self.disclosure is Disclosure.COMMITMENTS):
             raise malformed("a page publishes its statements exactly where it shows addresses")
 
@@ -152,6 +154,7 @@ def parse_page(data: bytes) -> PageFacts:
 
     Raises:
         InvalidInput: MALFORMED_DOCUMENT, UNKNOWN_FIELD, UNKNOWN_FORMAT, FILE_TOO_LARGE, or an amount out of range.
+        CheckFailed: PAGE_DIFFERS, the amounts contradict the total.
         UpgradeNeeded: another version of the format.
     """
     if not data.endswith(b"\n"):
@@ -181,6 +184,11 @@ def parse_page(data: bytes) -> PageFacts:
         checkpoints=list_of(_checkpoint_of, found["checkpoints"], "checkpoints"),
         not_proven=list_of(text_of, found["not_proven"], "not_proven"),
     )
+
+
+def _contradiction(message: str) -> CheckFailed:
+    advice = "Believe nothing on this page; take it again from its publisher, and tell them."
+    return CheckFailed(Code.PAGE_DIFFERS, message, advice=advice)
 
 
 _KEYS = (
@@ -231,6 +239,7 @@ def _document_of(facts: PageFacts) -> dict[str, JsonValue]:
             {
                 "name": one.name,
                 "network": one.network,
+                "vault_id": one.vault_id,
                 "journal_id": one.journal_id,
                 "entries": one.entries,
                 "head": one.head,
@@ -279,10 +288,11 @@ def _statement_of(value: JsonValue, what: str) -> PageStatement:
 
 
 def _checkpoint_of(value: JsonValue, what: str) -> PageCheckpoint:
-    found = fields_of(value, what, ("name", "network", "journal_id", "entries", "head", "time", "officers"))
+    found = fields_of(value, what, ("name", "network", "vault_id", "journal_id", "entries", "head", "time", "officers"))
     return PageCheckpoint(
         text_of(found["name"], f"{what}.name"),
         text_of(found["network"], f"{what}.network"),
+        hash_of(found["vault_id"], f"{what}.vault_id"),
         text_of(found["journal_id"], f"{what}.journal_id"),
         integer_of(found["entries"], f"{what}.entries"),
         hash_of(found["head"], f"{what}.head"),

@@ -23,7 +23,7 @@ from custody.audit.reserves import ClaimedCoin, ProofKind, Statement
 from custody.bitcoin.amount import Sats, sum_sats
 from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.errors import CheckFailed, InvalidInput, UsageError
+from custody.errors import CheckFailed, InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class PageSources:
                 Code.MALFORMED_DOCUMENT, "a page needs a statement", advice="Give at least one with --statement."
             )
         if len({statement.challenge.digest for statement in self.statements}) != 1:
-            raise UsageError(
-                Code.USAGE,
+            raise CheckFailed(
+                Code.CHALLENGE_MISMATCH,
                 "the statements answer different challenges",
                 advice="Publish a page for each challenge: a total is for one block.",
             )
@@ -52,6 +52,13 @@ class PageSources:
             raise CheckFailed(
                 Code.NETWORK_MISMATCH,
                 "a checkpoint is from another network than the statements",
+                advice="Give a checkpoint of the vault that the page is about.",
+            )
+        vaults = {statement.vault_id for statement in self.statements}
+        if None not in vaults and any(one.vault_id not in vaults for one in self.checkpoints):
+            raise CheckFailed(
+                Code.VAULT_MISMATCH,
+                "a checkpoint is of another vault than the statements",
                 advice="Give a checkpoint of the vault that the page is about.",
             )
 

@@ -42,11 +42,12 @@ def test_light_and_dark_differ(browser: Browser, page: Path) -> None:
     assert colours == ["rgb(255, 255, 255)", "rgb(20, 23, 26)"]
 
 
-def test_the_limits_stand_beside_the_number(browser: Browser, page: Path) -> None:
-    if page.name != "index.html":
-        pytest.skip("the number stands on the other page")
+@pytest.mark.parametrize("kind", SITES)
+def test_the_limits_stand_beside_the_number(browser: Browser, tmp_path: Path, kind: str) -> None:
+    for file, content in SITES[kind]().items():
+        (tmp_path / file).write_bytes(content)
     for size, beside in ((DESKTOP, True), (PHONE, False)):
-        browser.open(page, Look(size))
+        browser.open(tmp_path / "index.html", Look(size))
         number, limits = (
             browser.evaluate(f"JSON.parse(JSON.stringify(document.querySelector('{name}').getBoundingClientRect()))")
             for name in (".card", ".care")

@@ -8,7 +8,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,11 +17,16 @@ import pytest
 
 from custody.audit.challenge import parse_challenge
 from custody.audit.publish_commitments import parse_salts
+from custody.audit.publish_facts import PageSources, open_facts
 from custody.audit.reserves import parse_statement
+from custody.bitcoin.amount import sats
 from custody.workflow.sync_coins import watch_request
 from custody_cli.demo_audit import practice_statement
+from custody_cli.page_check import attached_files, generator
+from custody_cli.page_render import render_site
 from support.cli import Result, run, run_json
 from support.node import Node, find_bitcoind, start, stop
+from support.pages import sample_head
 from support.rehearsal import Rehearsal
 
 TOTAL = 150_00000000
@@ -142,6 +147,7 @@ def test_the_printed_command_verifies_the_page(reserve: Reserve, page: Path, mon
         ("index.html", b"150.00000000 <span>", b"950.00000000 <span>"),
         ("index.html", b">50.00000000<", b">90.00000000<"),
         ("verify.html", b"must be 150.00000000", b"must be 950.00000000"),
+        ("page.json", b'"total_sats":15000000000', b'"total_sats":95000000000'),
         ("page.json", b'"proved_sats":15000000000', b'"proved_sats":14000000000'),
     ],
 )
@@ -153,6 +159,10 @@ def test_the_printed_command_catches_a_changed_number(
     (page / name).write_bytes(content.replace(old, new, 1))
     result = _run_printed(page, reserve, monkeypatch)
     assert result.exit_code == 3, result.stdout
+    if b'"total_sats"' in old:
+        # Its own amounts contradict it: no more is read.
+        assert result.error["error"] == "PAGE_DIFFERS"
+        return
     assert result.json["result"] == "invalid"
     assert ("PAGE_DIFFERS", f"page:{name}") in {(one["code"], one["where"]) for one in result.json["findings"]}
 
@@ -161,13 +171,6 @@ def test_the_printed_command_catches_a_changed_number(
 def test_the_printed_command_catches_a_statement_and_a_page_changed_together(
     reserve: Reserve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from custody.audit.publish_facts import PageSources, open_facts
-    from custody.bitcoin.amount import sats
-    from custody_cli.page_check import attached_files, generator
-    from custody_cli.page_render import render_site
-
     # A forger with our own renderer: a coin of 50 BTC is said to be of 500, and every file agrees with that.
     honest = parse_statement(reserve.statement.read_bytes())
     first, *rest = honest.coins
@@ -273,6 +276,23 @@ def test_an_older_page_is_replaced_and_anything_else_is_not(reserve: Reserve, pa
     (mine / "letter.txt").write_text("mine")
     assert reserve.publish(mine, "--replace").exit_code == 6
     assert [path.name for path in mine.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.node
+def test_a_signed_head_of_the_journal_is_published_and_must_be_of_this_vault(reserve: Reserve, tmp_path: Path) -> None:
+    mine = replace(sample_head(), vault_id=reserve.office.vault.vault_id)
+    for name, head in (("mine.json", mine), ("other.json", sample_head())):
+        (tmp_path / name).write_bytes(head.to_bytes())
+    page = tmp_path / "page"
+    assert reserve.publish(page, "--journal-checkpoint", tmp_path / "other.json").exit_code == 3
+    assert not page.exists()
+    assert reserve.publish(page, "--journal-checkpoint", tmp_path / "mine.json").exit_code == 0
+    assert mine.head in (page / "index.html").read_text()
+    verify = ["audit", "reserves", "verify", "--page", page, *reserve.chain]
+    assert run_json(verify)["result"] == "valid"
+    content = (page / "checkpoint-1.json").read_bytes()
+    (page / "checkpoint-1.json").write_bytes(content.replace(mine.head.encode(), b"00" * 32))
+    assert run_json(verify, exit_code=3)["result"] == "invalid"
 
 
 @pytest.mark.node

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ _FLAGS = (
     "--proxy-server=127.0.0.1:9",
 )
 """The last one leads every request that leaves this machine into nothing."""
+_ANSWER_S = 120
 _IMPACTS = ("serious", "critical")
 
 
@@ -167,6 +169,7 @@ class Browser:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._pending:
+            assert select.select([self._in], [], [], _ANSWER_S)[0], f"Chromium said nothing for {_ANSWER_S} s"
             part = os.read(self._in, 1 << 20)
             assert part, "Chromium ended by itself"
             self._pending += part

@@ -17,7 +17,7 @@ from custody.audit.reserves import NOT_PROVEN
 from custody.bitcoin.amount import sats
 from custody.bitcoin.network import Network
 from custody.codes import Code
-from custody.errors import CheckFailed, Conflict, InvalidInput, Severity, UsageError
+from custody.errors import CheckFailed, Conflict, InvalidInput, Severity
 from custody_cli.page_check import check_page, checkpoint_facts, read_page
 from support.pages import (
     AMOUNTS,
@@ -105,7 +105,7 @@ def test_every_kind_of_proof_is_rendered() -> None:
 
 def test_statements_for_different_challenges_make_no_page() -> None:
     other = replace(STATEMENT, challenge=replace(STATEMENT.challenge, nonce=digest("another nonce")))
-    with pytest.raises(UsageError, match="different challenges"):
+    with pytest.raises(CheckFailed, match="different challenges"):
         PageSources(GENERATOR, (STATEMENT, other), MEDIAN_TIME, ())
 
 
@@ -116,13 +116,21 @@ def test_a_checkpoint_of_another_network_makes_no_page() -> None:
     assert caught.value.code is Code.NETWORK_MISMATCH
 
 
+def test_a_checkpoint_of_another_vault_makes_no_page() -> None:
+    shown = checkpoint_facts("checkpoint-1.json", sample_head())
+    disclosed = replace(STATEMENT, vault_id=digest("another vault"))
+    with pytest.raises(CheckFailed) as caught:
+        PageSources(GENERATOR, (disclosed,), MEDIAN_TIME, (shown,))
+    assert caught.value.code is Code.VAULT_MISMATCH
+
+
 def test_facts_whose_amounts_do_not_add_up_are_refused() -> None:
     facts = sample_facts(STATEMENT)
     changed = facts.to_bytes().replace(
         f'"total_sats":{facts.total}'.encode(), f'"total_sats":{facts.total + 1}'.encode()
     )
     assert changed != facts.to_bytes()
-    with pytest.raises(InvalidInput, match="do not add up"):
+    with pytest.raises(CheckFailed, match="do not add up"):
         parse_page(changed)
 
 
