@@ -17,6 +17,7 @@ from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.chain.evidence import BlockParts
 from custody.chain.past import held_after, require_blocks
+from custody.chain.snapshot_blocks import height_in, known_block
 from custody.chain.snapshot_file import (
     MAX_SNAPSHOT_BYTES,
     Snapshot,
@@ -141,34 +142,25 @@ class SnapshotBackend:
         Raises:
             ChainUnavailable: the file knows no block at that height.
         """
-        return None if height > self.snapshot.tip.height else self._hash_of(height)
+        return None if height > self.snapshot.tip.height else self._known(height).block_hash
 
-    def _hash_of(self, height: int) -> str:
-        blocks = {one.height: one.block_hash for one in self.snapshot.transactions if one.height is not None}
-        blocks[self.snapshot.tip.height] = self.snapshot.tip.block_hash
-        evidence = self.snapshot.evidence
-        header = None if evidence is None or evidence.chain is None else evidence.chain.at(height)
-        found = blocks.get(height) if header is None else header.block_hash
+    def _known(self, height: int) -> Tip:
+        found = known_block(self.snapshot, height)
         if found is None:
             raise _not_in_file(f"the block at height {height}")
         return found
 
     def block_at(self, height: int) -> Tip | None:
-        """Return the block at `height`, None above the tip; only the tip's median time is known.
+        """Return the block at `height`, None above the tip; its median time is 0 where the file lacks the headers.
 
         Raises:
             ChainUnavailable: the file knows no block at that height.
         """
-        tip = self.snapshot.tip
-        if height >= tip.height:
-            return tip if height == tip.height else None
-        return Tip(height, self._hash_of(height), 0)
+        return None if height > self.snapshot.tip.height else self._known(height)
 
     def height_of(self, block_hash: str) -> int | None:
         """Return the height of a block that the file names, None for any other."""
-        if block_hash == self.snapshot.tip.block_hash:
-            return self.snapshot.tip.height
-        return next((one.height for one in self.snapshot.transactions if one.block_hash == block_hash), None)
+        return height_in(self.snapshot, block_hash)
 
     def watch(self, request: WatchRequest, progress: Progress) -> WatchResult:
         """Return what the file holds for the scripts; a window wider than the file's is incomplete."""
@@ -215,7 +207,7 @@ class SnapshotBackend:
             ChainUnavailable: BLOCK_UNKNOWN above the tip; SYNC_INCOMPLETE where the file doesn't know a block.
         """
         require_blocks(heights, self.snapshot.tip.height)
-        blocks = [self.block_at(height) for height in heights]
+        blocks = [self._known(height) for height in heights]
         now = [coin for coin in self._coins_in_blocks() if coin.script_pubkey in scripts]
         confirmed = [one for one in self.snapshot.transactions if one.height is not None]
         outputs = (
@@ -223,7 +215,7 @@ class SnapshotBackend:
         )
         spent = [(by or 0, coin) for by, coin in outputs if coin is not None and coin.script_pubkey in scripts]
         progress("reading the snapshot", len(confirmed), len(confirmed))
-        return tuple(PastCoins(block, held_after(block.height, now, spent)) for block in blocks if block is not None)
+        return tuple(PastCoins(block, held_after(block.height, now, spent)) for block in blocks)
 
     def unspent(self, outpoint: OutPoint, *, include_mempool: bool) -> ChainCoin | None:
         """Return the coin if the file lists it as unspent, None if spent or unknown."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from custody.codes import Code
 from custody.errors import ChainUnavailable
-from custody.ports import ChainBackend, Tip
+from custody.ports import ChainBackend
 from custody.workflow.clock import rfc3339
 
 TIME_RULE = "the last block whose median time past is not later than that time"
@@ -45,12 +45,19 @@ def height_at_time(backend: ChainBackend, unix_time: int) -> int:
             f"the chain has not passed {rfc3339(unix_time)}: its newest median time is {rfc3339(tip.median_time_past)}",
             advice="Wait until a block with a later median time has been found, then ask again.",
         )
-    found = _last(lambda height: _time_of(backend, height) <= unix_time, tip.height)
+    # A snapshot may lack the times of its oldest blocks: those lie before every one that it knows.
+    found = _last(lambda height: (_time_of(backend, height) or 0) <= unix_time, tip.height)
     if found is None:
         raise ChainUnavailable(
             Code.BLOCK_UNKNOWN,
             f"no block of this chain is as old as {rfc3339(unix_time)}",
             advice="Ask for a later time.",
+        )
+    if _time_of(backend, found) is None:
+        raise ChainUnavailable(
+            Code.SYNC_INCOMPLETE,
+            f"the snapshot does not know the time of block {found}",
+            advice="Ask by --height or --block, ask a node, or have the snapshot written with headers.",
         )
     return found
 
@@ -64,23 +71,16 @@ def _last(is_so: Callable[[int], bool], above: int) -> int | None:
     return None if low < 0 else low
 
 
-def _time_of(backend: ChainBackend, height: int) -> int:
+def _time_of(backend: ChainBackend, height: int) -> int | None:
+    """Return the median time past of a block, None where a snapshot doesn't know it."""
     try:
-        block: Tip | None = backend.block_at(height)
+        block = backend.block_at(height)
     except ChainUnavailable as error:
-        raise _no_times(height) if error.code is Code.SYNC_INCOMPLETE else error from error
+        if error.code is Code.SYNC_INCOMPLETE:
+            return None
+        raise
     if block is None:
         raise ChainUnavailable(
             Code.NODE_BUSY, "the chain became shorter while it was asked", advice="Try again in a minute."
         )
-    if not block.median_time_past:
-        raise _no_times(height)
-    return block.median_time_past
-
-
-def _no_times(height: int) -> ChainUnavailable:
-    return ChainUnavailable(
-        Code.SYNC_INCOMPLETE,
-        f"the snapshot does not know the time of block {height}",
-        advice="Ask by --height or --block, or ask a node.",
-    )
+    return block.median_time_past or None

@@ -122,8 +122,27 @@ def test_a_snapshot_answers_offline_and_says_whose_word_it_is(scene: Scene, tmp_
     by_date = run([*offline, "--date", "2020-01-01", "--json"])
     assert (by_date.exit_code, by_date.error["error"]) == (9, "SYNC_INCOMPLETE")
     assert "does not know the time of block" in by_date.error["message"]
+    assert "evidence" not in at_tip
     above = run([*offline, "--height", at_tip["height"] + 1, "--json"])
     assert (above.exit_code, above.error["error"]) == (9, "BLOCK_UNKNOWN")
+
+
+def test_a_snapshot_with_headers_knows_every_block_and_its_time(scene: Scene, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot.json"
+    scene.custodian.json(["coins", "sync", "--to", snapshot, "--evidence", "--headers"])
+    offline = ["audit", "balance", "--journal", scene.export, "--snapshot", snapshot]
+    for said in scene.said:
+        answer = run_json([*offline, "--height", said.height])
+        assert routes_of(answer) == dict.fromkeys([*BOTH_WAYS, "journal"], said.total)
+        assert (answer["block_hash"], answer["evidence"]["proves_work"]) == (said.block_hash, False)
+        assert run_json([*offline, "--block", said.block_hash])["height"] == said.height
+    header: Any = scene.auditor.rpc("getblockheader", scene.said[-1].block_hash)
+    assert run_json([*offline, "--height", scene.said[-1].height])["time"] == datetime.fromtimestamp(
+        header["mediantime"], UTC
+    ).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = run([*offline, "--height", scene.said[0].height]).stdout
+    assert "by their merkle proofs" in shown
+    assert "not shown: only a node can tell that the coins are still unspent" in shown
 
 
 @pytest.fixture

@@ -158,9 +158,12 @@ def test_a_time_is_the_last_block_whose_median_is_not_later(times: list[int], mo
         assert height_at_time(chain, moment) == fitting[-1]
 
 
-def test_a_view_without_times_refuses_a_date() -> None:
+def test_a_view_without_the_oldest_times_answers_among_those_that_it_knows() -> None:
+    chain = chain_of([0, 0, 0, 4, 5, 9])
+    assert height_at_time(chain, 4) == 3
+    assert height_at_time(chain, 8) == 4
     with pytest.raises(ChainUnavailable) as caught:
-        height_at_time(chain_of([0, 0, 5]), 4)
+        height_at_time(chain, 3)
     assert caught.value.code is Code.SYNC_INCOMPLETE
 
 
