@@ -57,10 +57,10 @@ _NO_END = "none"
 @click.option("--label", metavar="TEXT", help="With --next: our own label; the payer doesn't see it.")
 @click.option("--statement", metavar="FILE", help="Write what officers sign, to sign it elsewhere.")
 @click.option(
-    "--proof-psbt", metavar="FILE", help="Write a PSBT in which the address itself signs that text (BIP 322)."
+    "--proof-psbt", metavar="FILE", help="Write a PSBT in which the address itself signs that text's digest (BIP 322)."
 )
 @click.option(
-    "--proof", metavar="FILE", help="Add the address's own signature (BIP 322) over that text, made elsewhere."
+    "--proof", metavar="FILE", help="Add the address's own signature (BIP 322) of that text's digest, made elsewhere."
 )
 @click.option(
     "-o", "--output", metavar="FILE", help="Write the payer's document once enough have signed; a new file, or `-`."

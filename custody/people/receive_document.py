@@ -37,7 +37,7 @@ class ReceiveDocument:
     terms: ReceiveTerms
     signatures: tuple[OfficerSignature, ...]
     proof: str | None
-    """BIP 322 signature of the address over the statement's text, in its prefixed form."""
+    """BIP 322 signature of the address over `receive_proof.proof_message`, in its prefixed form."""
 
     def to_bytes(self) -> bytes:
         """Return the file: JSON, one value a line, so that a person can read it in a mail."""

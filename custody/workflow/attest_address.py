@@ -18,7 +18,7 @@ from custody.errors import CheckFailed, Conflict, InvalidInput, NotYet, UsageErr
 from custody.people.approval import require_signed
 from custody.people.receive import ReceiveTerms
 from custody.people.receive_document import OfficerSignature, ReceiveDocument, check_proof_text
-from custody.people.receive_proof import verify_proof
+from custody.people.receive_proof import proof_message, verify_proof
 from custody.spend.proof import message_proof
 from custody.spend.review_model import Place
 from custody.workflow.checkpoint import checkpoint_signer
@@ -127,13 +127,13 @@ def sign_receive(desk: Desk, receive_id: str, name: str | None, signature: str) 
 
 
 def proof_to_sign(office: Office, view: ReceiveView) -> Psbt:
-    """Return the PSBT in which the address's own keys sign the same text; it can't be spent, and a review says so."""
+    """Return the PSBT in which the address's own keys name the same text; it can't be spent, and a review says so."""
     terms = view.record.terms
-    return message_proof(office.vault, Place(Branch.RECEIVE, terms.index), terms.statement.signed_bytes)
+    return message_proof(office.vault, Place(Branch.RECEIVE, terms.index), proof_message(terms))
 
 
 def attach_proof(desk: Desk, receive_id: str, proof: str) -> ReceiveView:
-    """Record a finished BIP 322 signature of the address over the same statement; a later one takes its place.
+    """Record a finished BIP 322 signature of the address that names the same statement; a later one takes its place.
 
     Raises:
         CheckFailed: ADDRESS_PROOF_INVALID where it is not valid beyond doubt. InvalidInput: MALFORMED_DOCUMENT.

@@ -143,6 +143,9 @@ def test_the_address_itself_can_sign_the_same_text(office: GovernedOffice, tmp_p
     sign(office, "ann", begun["index"])
     reviewed = run_json(["psbt", "review", psbt, "--vault-file", vault_file])
     assert (reviewed["verdict"], reviewed["purpose"]) == ("clean", "proof")
+    assert [one["code"] for one in reviewed["findings"]] == ["MESSAGE_PROOF"]  # short enough for what devices show
+    lines = reviewed["proof"]["message"].split("\n")
+    assert lines[:2] == ["Receive address", f"address: {begun['address']}"]
     signed = [tmp_path / f"signed{number}.psbt" for number in (1, 2)]
     for number, path in enumerate(signed, 1):
         path.write_bytes(office.device(number).sign(psbt.read_bytes()))

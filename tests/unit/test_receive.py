@@ -20,6 +20,7 @@ from custody.people.known_officers import KnownOfficers, known_officers
 from custody.people.receive import ReceiveTerms
 from custody.people.receive_check import PayersQuestion, ReceiveVerdict, check_receive
 from custody.people.receive_document import ReceiveDocument
+from custody.people.receive_proof import proof_message
 from custody.spend.proof import finish_message, message_proof, take_signatures
 from custody.spend.review_model import Place
 from custody_hardware.simulator import SimulatedDevice
@@ -148,7 +149,7 @@ def test_a_proof_counts_only_if_it_is_valid() -> None:
 
 
 def proof_of(ledger: GovernedLedger, terms: ReceiveTerms) -> str:
-    proof = message_proof(ledger.vault, Place(Branch.RECEIVE, terms.index), terms.statement.signed_bytes)
+    proof = message_proof(ledger.vault, Place(Branch.RECEIVE, terms.index), proof_message(terms))
     signed = [SimulatedDevice(number, ledger.vault).sign(proof.serialize()) for number in (1, 3)]
     return finish_message(ledger.vault, take_signatures(ledger.vault, proof, signed))
 
