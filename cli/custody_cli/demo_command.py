@@ -39,9 +39,10 @@ from custody_cli.demo_audit import (
     CHALLENGE_NAME,
     EXPORT_NAME,
     PAGE_NAME,
+    PROOFS_NAME,
     STATEMENT_NAME,
     AuditFolder,
-    practice_statement,
+    sign_folder,
 )
 from custody_cli.options import CustodyCommand, examples
 from custody_cli.output import Answer, Line, Style, Styled, print_lines
@@ -61,7 +62,7 @@ _WINDOW = 200
 @click.option("--keep", metavar="DIR", help="Make the demo's workspace there and leave it; DIR must not exist.")
 @click.pass_obj
 def demo(session: Session, keep: str | None) -> Answer:
-    """Watch a 3-of-5 reserve work on a chain of its own: fund, draft, review, sign, refuse, broadcast, recount."""
+    """Watch a 3-of-5 reserve work on a chain of its own: fund, draft, review, sign, refuse, broadcast, recount, prove, publish."""
     if not kernel.is_available():
         raise ChainUnavailable(
             Code.COMPONENT_MISSING,
@@ -186,10 +187,12 @@ class _Story:
             ["audit", "reserves", "challenge", *asked, "--nonce", nonce, "-o", challenge], only=("block", "a proof")
         )
         self._say("   Three devices sign the challenge for each funded address; the messages can't spend anything.")
-        office = open_office(Workspace(self._folder))
-        with self._chain() as chain:
-            request = watch_request(office.vault, _WINDOW, _WINDOW)
-            audit.keep_statement(practice_statement(office.vault, audit.challenge(), chain, request, _SIGNERS))
+        proofs = self._folder / PROOFS_NAME
+        prove = ["audit", "reserves", "prove", "--challenge", challenge]
+        self._run([*prove, "-o", str(proofs)], only=("wrote", "they prove"))
+        sign_folder(open_office(Workspace(self._folder)).vault, proofs, _SIGNERS)
+        signed = ["--signed", str(proofs), "--disclose", "descriptor"]
+        self._run([*prove, *signed, "-o", audit.file(STATEMENT_NAME)], only=("wrote",))
         verify = ["audit", "reserves", "verify"]
         self._run([*verify, audit.file(STATEMENT_NAME), "--challenge", challenge], only=("VALID", "proven sum", "keys"))
 

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from custody.audit.challenge import parse_challenge
 from custody.audit.publish_commitments import parse_salts
 from custody.audit.publish_facts import PageSources, open_facts
 from custody.audit.reserves import parse_statement
 from custody.bitcoin.amount import sats
-from custody.workflow.sync_coins import watch_request
-from custody_cli.demo_audit import practice_statement
+from custody_cli.demo_audit import sign_folder
 from custody_cli.page_check import attached_files, generator
 from custody_cli.page_render import render_site
 from support.cli import Result, run, run_json
@@ -70,11 +68,10 @@ def reserve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reserve]:
     challenge = folder / "challenge.json"
     who = ["--network", "regtest", "--holder", "Republic of Tests", "--purpose", "audit 2026"]
     office.json(["audit", "reserves", "challenge", *who, "-o", challenge])
-    with office.chain() as chain:
-        request = watch_request(office.vault, 50, 50)
-        asked = parse_challenge(challenge.read_bytes())
-        statement = practice_statement(office.vault, asked, chain, request, (1, 3))
-    (folder / "statement.json").write_bytes(statement.to_bytes())
+    prove = ["audit", "reserves", "prove", "--challenge", challenge]
+    office.json([*prove, "-o", folder / "proofs"])
+    assert sign_folder(office.vault, folder / "proofs", (1, 3)) == 3
+    office.json([*prove, "--signed", folder / "proofs", "-o", folder / "statement.json", "--disclose", "descriptor"])
     answer = office.json(["regtest", "export", "-o", folder / "blocks.dat"])
     (folder / "node").mkdir()
     process, node = start(program, folder / "node", f"-loadblock={folder / 'blocks.dat'}", "-maxtipage=1000000000")
