@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import click
 
@@ -17,13 +18,13 @@ from custody.audit.reconstruct import (
     branches_of,
 )
 from custody.documents.display import group_address
-from custody.errors import JsonValue
+from custody.errors import Finding, JsonValue
 from custody.vault.vault import Vault
 from custody.workflow.rebuild_addresses import rebuild_addresses
-from custody_cli.audit_sources import VaultChoice, vault_options
+from custody_cli.audit_sources import VaultArguments, VaultChoice, vault_options
 from custody_cli.long_work import shown_progress
 from custody_cli.options import STDIO, CustodyCommand, examples
-from custody_cli.output import Answer, Line, StreamedAnswer, Style, Styled
+from custody_cli.output import Answer, Line, StreamedAnswer, Style, Styled, finding_lines, findings_json
 from custody_cli.session import Session
 
 _MAX_COUNT = 10_000_000
@@ -39,6 +40,8 @@ class _Rebuilding:
 
     session: Session
     vault: Vault
+    findings: tuple[Finding, ...]
+    """What is worth saying about the file that the vault was read from."""
     wanted: AddressRange
     processes: int
     to_stdout: bool
@@ -67,10 +70,13 @@ class _Rebuilding:
             Style.GOOD,
         )
         yield f"vault_id {self.vault.vault_id}, {self.vault.network}"
+        yield from finding_lines(self.findings)
         yield f"sha256 {digest.sha256}"
 
     def csv(self, digest: RunningDigest) -> Iterator[bytes]:
         """Yield CSV: digits, hex and addresses alone, none of which a spreadsheet runs."""
+        for line in finding_lines(self.findings) if self.to_stdout else ():
+            self.session.talk(line.text if isinstance(line, Styled) else line)
         yield _CSV_HEAD.encode()
         for piece in self.pieces(digest):
             yield "".join(one.to_line() for one in piece).encode()
@@ -103,6 +109,7 @@ class _Rebuilding:
             "count": digest.count,
             "engines": list(ENGINES),
             "sha256": digest.sha256,
+            "findings": findings_json(self.findings),
         }
 
 
@@ -152,17 +159,18 @@ def addresses(
     form: str | None,
     output: str | None,
     processes: int | None,
-    **vault: str | None,
+    **vault: Unpack[VaultArguments],
 ) -> Answer | StreamedAnswer:
     """Rebuild addresses from the descriptor alone, by two engines that share no code.
 
     Nothing is looked up, recorded or reserved. The last line says that all is there, with how many and a SHA-256 of all
     lines `branch,index,address,script_pubkey`, the same in every format. A difference between the engines is exit 3.
     """
-    loaded = VaultChoice(**vault).load(session)
+    loaded, findings = VaultChoice(**vault).load_noting(session)
     wanted = AddressRange(branches_of(loaded.descriptor, branch), start, count)
     target = None if output in (None, STDIO) else output
-    work = _Rebuilding(session, loaded, wanted, processes or len(os.sched_getaffinity(0)), to_stdout=target is None)
+    cores = processes or len(os.sched_getaffinity(0))
+    work = _Rebuilding(session, loaded, findings, wanted, cores, to_stdout=target is None)
     chosen = form or _form_of(output)
     if target is not None:
         return _written(work, chosen, target)

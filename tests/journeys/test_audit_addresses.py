@@ -17,6 +17,7 @@ from custody.bitcoin.second_opinion import SecondOpinion
 from custody_cli import audit_addresses
 from support.cli import run, run_json
 from support.psbt_builder import TestVault
+from support.vaults import rechecksummed
 
 CUSTODY = [sys.executable, "-c", "from custody_cli.app import main; main()"]
 BRANCHES = ("receive", "change")
@@ -83,6 +84,33 @@ def test_a29_without_options_a_thousand_of_each_branch_are_rebuilt(source: list[
     document = run_json(["audit", "addresses", *source])
     assert document["count"] == 2_000
     assert [one["index"] for one in document["addresses"]] == [*range(1_000), *range(1_000)]
+
+
+def test_a29_a_hint_behind_the_descriptor_is_said_and_narrows_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "hinted.txt"
+    path.write_text(rechecksummed(VAULT.descriptor_text.partition("#")[0] + "?gl=1&bh=900000"))
+    asked = ["audit", "addresses", "--descriptor", path, "--network", "regtest"]
+    document = run_json([*asked, "--count", 30])
+    assert [one["code"] for one in document["findings"]] == ["ANNOTATION_PRESENT"]
+    assert document["count"] == 60
+    assert "ANNOTATION_PRESENT" in run([*asked, "--count", 3]).stdout
+    sheet = run([*asked, "--count", 3, "--format", "csv"])
+    assert "ANNOTATION_PRESENT" in sheet.stderr
+    assert sheet.stdout.startswith("branch,index,address,script_pubkey\n")
+
+
+def test_a_person_at_a_terminal_sees_how_far_it_is_without_asking(source: list[str | Path], tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    asked = [*CUSTODY, "audit", "addresses", *map(str, source), "--count", "4000", "-o", str(tmp_path / "all.csv")]
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=theirs) as work:
+        os.close(theirs)
+        seen = b""
+        while b" a second" not in seen:
+            seen += os.read(ours, 1000)
+        work.kill()
+    os.close(ours)
+    assert b"rebuilding addresses by two engines: " in seen
+    assert b" of 8,000 (" in seen
 
 
 def test_a96_no_cell_can_become_a_formula(source: list[str | Path]) -> None:
