@@ -62,7 +62,10 @@ _WINDOW = 200
 @click.option("--keep", metavar="DIR", help="Make the demo's workspace there and leave it; DIR must not exist.")
 @click.pass_obj
 def demo(session: Session, keep: str | None) -> Answer:
-    """Watch a 3-of-5 reserve work on a chain of its own: fund, draft, review, sign, refuse, broadcast, recount, prove, publish."""
+    """Watch a 3-of-5 reserve work on a chain of its own: fund, draft, review, sign, refuse, broadcast, recount, prove.
+
+    With --keep it leaves, in the folder `auditor`, what a custodian hands to an auditor: docs/auditor.md goes on there.
+    """
     if not kernel.is_available():
         raise ChainUnavailable(
             Code.COMPONENT_MISSING,
