@@ -25,8 +25,8 @@ from custody_cli.system import SystemNonces
     ),
 )
 @click.option("--network", type=NETWORK, required=True)
-@click.option("--holder", required=True, metavar="TEXT", help="Who is to prove it; plain letters, at most 80.")
-@click.option("--purpose", required=True, metavar="TEXT", help="For which audit; plain letters, at most 160.")
+@click.option("--holder", required=True, metavar="TEXT", help="Who is to prove it; plain letters, short.")
+@click.option("--purpose", required=True, metavar="TEXT", help="For which audit; plain letters, short.")
 @click.option("--height", type=click.IntRange(min=0), help="The block; else the newest one that is deep enough.")
 @click.option("--nonce", metavar="HEX", help="64 hex digits that nobody can know before; else random ones.")
 @click.option(

@@ -2,8 +2,9 @@
 
 The auditor writes it with their own node: who holds what for which purpose, a nonce that nobody
 can have known before, and a block. What is signed is not the document but its `message`: fixed
-lines of printable ASCII that a person reads on a device's screen. It has no line feed at its end,
-so that a shell or a text field that drops one changes nothing. A proof for another
+lines of printable ASCII that a person reads on a device's screen, never more than the devices that
+show a message take. It has no line feed at its end, so that a shell or a text field that drops
+one changes nothing. A proof for another
 challenge has another message: it can't be used again (A81).
 
 Nothing here asks a node; whether the block is deep, active and recent is judged by `challenge_age`.
@@ -23,8 +24,9 @@ from custody.spend.proof_model import device_problem
 
 CHALLENGE_FORMAT = "custody-challenge/1"
 MAX_BYTES = 4_096
-MAX_HOLDER = 80
-MAX_PURPOSE = 160
+MAX_HOLDER = 60
+MAX_PURPOSE = 60
+"""Each; together they have what devices that show messages leave: the message's whole length is judged besides."""
 MAX_EXPIRES_AFTER = 52_560
 """Blocks, one year: a challenge that never ends is an invitation to sign it when it suits."""
 MAX_HEIGHT = 499_999_999
@@ -32,7 +34,7 @@ MAX_AGE = 144
 """Blocks between the challenge's block and the newest one: above, HEIGHT_STALE unless somebody allows more."""
 
 _KEYS = ("format", "network", "holder", "purpose", "nonce", "height", "block_hash", "expires_height")
-_LINE = re.compile(r"[!-~](?:[ -~]*[!-~])?", re.ASCII)
+_LINE = re.compile(r"[!-~]+(?: [!-~]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +65,23 @@ class Challenge:
             raise malformed(f"expires_height is not within {MAX_EXPIRES_AFTER} blocks after height")
         problem = device_problem(self.message)
         if problem is not None:
-            raise malformed(f"holder and purpose make a message that no device would show: {problem}")
+            raise InvalidInput(
+                Code.MALFORMED_DOCUMENT,
+                f"holder and purpose make a message that no device would show: {problem}",
+                advice="Write holder and purpose shorter: together they have about 80 characters.",
+            )
 
     @property
     def message(self) -> bytes:
         """The bytes that are signed, ASCII, lines parted by a line feed, none at the end."""
         lines = (
-            "Proof of reserves",
+            "Proof of reserves v1. It spends nothing.",
             f"network: {self.network}",
             f"holder: {self.holder}",
             f"purpose: {self.purpose}",
-            f"block: {self.height}",
-            f"block hash: {self.block_hash}",
+            f"block: {self.height} {self.block_hash}",
             f"nonce: {self.nonce}",
-            f"expires after block: {self.expires_height}",
+            f"expires: {self.expires_height}",
         )
         return "\n".join(lines).encode("ascii")
 
@@ -199,7 +204,7 @@ def _require_line(text: str, what: str, longest: int) -> None:
     if len(text) > longest or _LINE.fullmatch(text) is None:
         raise InvalidInput(
             Code.MALFORMED_DOCUMENT,
-            f"{what} is not 1 to {longest} printable ASCII characters, without spaces at its ends",
+            f"{what} is not 1 to {longest} printable ASCII characters, without spaces at an end or two in a row",
             advice="Write it without accents and in one line: signers read it on small screens.",
         )
 

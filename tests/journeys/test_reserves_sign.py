@@ -53,7 +53,7 @@ def test_a_signer_needs_only_their_vault_file_and_sees_the_message(holder: Holde
     vault = holder.office.folder / "vault.yaml"
     result = run(_sign(holder, challenge, "--vault-file", vault, "--simulator", 2))
     assert result.exit_code == 0, result.stderr
-    assert "| purpose: 2026" in result.stderr and "| This signs a message. It spends nothing." in result.stderr
+    assert "| purpose: 2026" in result.stderr and "| Proof of reserves v1. It spends nothing." in result.stderr
 
 
 def test_a_folder_for_another_challenge_never_reaches_the_device(holder: Holder) -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from custody.audit.challenge import (
     MAX_AGE,
     MAX_EXPIRES_AFTER,
+    MAX_HOLDER,
+    MAX_PURPOSE,
     Challenge,
     SeenBlock,
     challenge_age,
@@ -19,6 +21,7 @@ from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.documents.canonical_json import canonical
 from custody.errors import CheckFailed, CustodyError, InvalidInput, JsonValue, UpgradeNeeded
+from custody.spend.proof_model import NamedBlock, device_problem
 
 CHALLENGE = Challenge(
     network=Network.MAIN,
@@ -38,15 +41,21 @@ def test_a_challenge_comes_back_from_its_bytes() -> None:
 
 def test_the_message_is_these_lines_without_a_last_line_feed() -> None:
     assert CHALLENGE.message == (
-        b"Proof of reserves\n"
+        b"Proof of reserves v1. It spends nothing.\n"
         b"network: main\n"
         b"holder: Treasury of Ruritania\n"
         b"purpose: Audit 2026, question 4\n"
-        b"block: 912000\n"
-        b"block hash: " + b"00" * 8 + b"ab" * 24 + b"\n"
+        b"block: 912000 " + b"00" * 8 + b"ab" * 24 + b"\n"
         b"nonce: " + b"5f" * 32 + b"\n"
-        b"expires after block: 912244"
+        b"expires: 912244"
     )
+
+
+def test_the_longest_message_fits_the_devices_that_show_one() -> None:
+    longest = Challenge(Network.TESTNET4, "H" * MAX_HOLDER, "P" * 20, "5f" * 32, 499_947_439, "ab" * 32, 499_999_999)
+    assert device_problem(longest.message) is None
+    block = NamedBlock.in_text(longest.message.decode())
+    assert block == NamedBlock(longest.height, longest.block_hash)
 
 
 OTHER: list[dict[str, JsonValue]] = [
@@ -67,11 +76,19 @@ def test_every_field_is_in_the_message_and_in_the_digest(change: dict[str, JsonV
     assert changed.digest != CHALLENGE.digest
 
 
+def test_a_message_that_no_device_would_show_is_no_challenge() -> None:
+    with pytest.raises(InvalidInput, match="no device would show") as refused:
+        replace(CHALLENGE, holder="H" * MAX_HOLDER, purpose="P" * MAX_PURPOSE)
+    assert "shorter" in refused.value.advice
+
+
 WRONG: list[tuple[dict[str, JsonValue], Code]] = [
     ({"network": "mainnet"}, Code.MALFORMED_DOCUMENT),
     ({"holder": ""}, Code.MALFORMED_DOCUMENT),
     ({"holder": " x"}, Code.MALFORMED_DOCUMENT),
-    ({"holder": "x" * 81}, Code.MALFORMED_DOCUMENT),
+    ({"holder": "x  y"}, Code.MALFORMED_DOCUMENT),
+    ({"purpose": "x" * 61}, Code.MALFORMED_DOCUMENT),
+    ({"holder": "x" * 61}, Code.MALFORMED_DOCUMENT),
     ({"holder": "two\nlines"}, Code.MALFORMED_DOCUMENT),
     ({"holder": "too   far apart"}, Code.MALFORMED_DOCUMENT),
     ({"purpose": "x" * 80}, Code.MALFORMED_DOCUMENT),
