@@ -58,6 +58,9 @@ def audit_journal(path: Path, beside: Beside, *, progress: Progress = no_progres
             file.require_said(reading.entries.vault.vault_id, reading.count, reading.head)
     except Altered as error:
         found.add(Finding(error.code, Severity.REFUSE, "file", error.message, error.advice), seq=None)
+    if reading.count == 0 and not found.placed:
+        words = "the file holds no entry: it is no journal"
+        found.add(Finding(Code.JOURNAL_ALTERED, Severity.REFUSE, "file", words, ALTERED_ADVICE), seq=None)
     reading.entries.finish(progress)
     return reading.answer(beside)
 
