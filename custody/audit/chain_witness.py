@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from custody.audit.fold_chain import Observation
 from custody.audit.state import ProposalRecord, SeenTransaction
 from custody.audit.state_builder import StateBuilder
+from custody.bitcoin.derivation import find_script
 from custody.bitcoin.hashing import sha256
 from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.vault.vault import Vault
@@ -42,8 +43,6 @@ class ChainWitness:
     """Broadcasts by txid: the entry, the tip's height then, and the proposal."""
     _spender: dict[OutPoint, str] = field(default_factory=dict)
     """Who spent a coin in a block last."""
-    _scripts: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    _reach: dict[int, int] = field(default_factory=dict)
 
     def learn_draft(self, state: StateBuilder, record: ProposalRecord) -> list[str]:
         """Take a draft's PSBT as evidence, and return what earlier observations say against it."""
@@ -162,11 +161,8 @@ class ChainWitness:
             yield f"{one.txid} pays a fee of {one.fee} sat here, and {payment.proposal.fee} sat as it was drafted"
 
     def _place_of(self, state: StateBuilder, script_pubkey: bytes) -> tuple[int, int] | None:
-        for branch in self.vault.descriptor.branches:
-            for index in range(self._reach.get(branch, 0), state.highest.get(branch, -1) + 1 + _LOOKED_AHEAD):
-                self._scripts[self.vault.deriver.at(branch, index).script_pubkey] = (int(branch), index)
-                self._reach[branch] = index + 1
-        return self._scripts.get(script_pubkey)
+        counts = {int(one): state.highest.get(one, -1) + 1 + _LOOKED_AHEAD for one in self.vault.descriptor.branches}
+        return find_script(self.vault.deriver, {script_pubkey}, counts=counts).get(script_pubkey)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ until its officer's key is revoked, unless a device had signed before that.
 
 from collections.abc import Iterable
 
-from custody.audit.chain_view import known_outputs, next_index, outflows
+from custody.audit.chain_view import known_outputs, outflows
 from custody.audit.change_rules import officer_facts
 from custody.audit.draft_rules import stays_with_us
 from custody.audit.governance import GovernanceState
@@ -124,7 +124,7 @@ def statements_before(gov: GovernanceState, record: ProposalRecord, seq: int) ->
 
 
 def _own_scripts(state: State, vault: Vault, scripts: set[bytes]) -> set[bytes]:
-    counts = {int(one): next_index(state, one) + _SEARCHED for one in Branch if one in vault.descriptor.branches}
+    counts = {int(one): state.highest[one] + 1 + _SEARCHED for one in Branch if one in vault.descriptor.branches}
     return set(find_script(vault.deriver, scripts, counts=counts))
 
 

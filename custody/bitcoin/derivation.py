@@ -1,8 +1,8 @@
 """The first engine: from a descriptor to scripts and addresses.
 
 Public derivation (BIP 32) of one key per cosigner, sorted by their bytes (BIP 67), put in
-a multisig script (BIP 383) and its wrapping (BIP 141, BIP 16). Only the cosigners' keys of
-each branch are kept between calls; nothing that was derived for an index is remembered.
+a multisig script (BIP 383) and its wrapping (BIP 141, BIP 16). What was derived is kept within bounds: it
+follows from the descriptor alone.
 """
 
 from collections.abc import Mapping
@@ -38,15 +38,22 @@ _KEPT = 6_000
 """Scripts that one deriver keeps: a command asks for the same window several times, and each costs 0.3 ms."""
 
 
+_INDEXED = 200_000
+"""Scripts that one deriver knows the places of, some 30 MB: a stranger's script is looked for again and again."""
+
+
 class ScriptDeriver:
     """Derives a descriptor's scripts; made once per descriptor and used for many addresses."""
 
-    __slots__ = ("_branch_keys", "_derived", "descriptor")
+    __slots__ = ("_branch_keys", "_derived", "_places", "_reach", "descriptor")
 
     def __init__(self, descriptor: Descriptor) -> None:
         self.descriptor = descriptor
         self._branch_keys: dict[int, tuple[tuple[PublicKey, bytes], ...]] = {}
         self._derived: dict[tuple[int, int], DerivedScript] = {}
+        self._places: dict[bytes, tuple[int, int]] = {}
+        self._reach: dict[int, int] = {}
+        """How many indexes of each branch, from 0 on, are in `_places`."""
 
     def at(self, branch: int, index: int) -> DerivedScript:
         """Derive the scripts at `branch`/`index`; the first few thousand are kept for the next question.
@@ -63,6 +70,25 @@ class ScriptDeriver:
         if len(self._derived) < _KEPT:
             self._derived[branch, index] = derived
         return derived
+
+    def find(self, script_pubkeys: set[bytes], counts: Mapping[int, int]) -> dict[bytes, tuple[int, int]]:
+        """Find scripts as `find_script` does; what was derived for one question is known at the next."""
+        found = {
+            script: place
+            for script in script_pubkeys
+            if (place := self._places.get(script)) is not None and place[1] < counts.get(place[0], 0)
+        }
+        for branch, count in counts.items():
+            for index in range(self._reach.get(branch, 0), count):
+                if len(found) == len(script_pubkeys):
+                    return found
+                script_pubkey = self.at(branch, index).script_pubkey
+                if script_pubkey in script_pubkeys:
+                    found.setdefault(script_pubkey, (int(branch), index))
+                if index == self._reach.get(branch, 0) and len(self._places) < _INDEXED:
+                    self._places[script_pubkey] = (int(branch), index)
+                    self._reach[branch] = index + 1
+        return found
 
     def _derive(self, branch: int, index: int) -> DerivedScript:
         check_unhardened(index)
@@ -108,12 +134,4 @@ def find_script(
     `counts` says how many indexes, from 0 on, are searched on each branch. Whole scripts
     are compared. The search ends early once all are found.
     """
-    found: dict[bytes, tuple[int, int]] = {}
-    for branch, count in counts.items():
-        for index in range(count):
-            if len(found) == len(script_pubkeys):
-                return found
-            script_pubkey = deriver.at(branch, index).script_pubkey
-            if script_pubkey in script_pubkeys:
-                found.setdefault(script_pubkey, (int(branch), index))
-    return found
+    return deriver.find(script_pubkeys, counts)

@@ -77,6 +77,9 @@ def test_find_script_names_the_vault_s_own_scripts_and_no_others() -> None:
     beyond, foreign = deriver.at(0, 10).script_pubkey, p2wsh_script(b"")
     assert find_script(deriver, {*ours, beyond, foreign}, counts={0: 10, 1: 10}) == ours
     assert find_script(deriver, set(), counts={0: 10}) == {}
+    # What an earlier question derived answers no later one beyond its own counts.
+    assert find_script(deriver, set(ours), counts={0: 4, 1: 9}) == {}
+    assert find_script(deriver, set(ours), counts={0: 10, 1: 10}) == ours
 
 
 def test_order_of_cosigners_changes_no_address() -> None:
