@@ -13,7 +13,7 @@ from custody_cli.coins_screen import incomplete_lines
 from custody_cli.output import Line, Style, Styled, finding_lines
 
 _MOST = 50
-"""Payments and addresses shown here; the files have all."""
+"""Labels, payments and addresses shown here; the files have all."""
 
 
 def report_lines(report: Report) -> Iterator[Line]:
@@ -31,9 +31,9 @@ def report_lines(report: Report) -> Iterator[Line]:
     yield Styled("what came in, by label", Style.STRONG)
     yield from (
         f"  {format_btc(one.value):>17} BTC  {one.count:>4} output(s)  {one.label or '(no label)'}"
-        for one in report.inflows
+        for one in report.inflows[:_MOST]
     )
-    yield from [] if report.inflows else ["  nothing"]
+    yield from _left_out(len(report.inflows), "label(s)") if report.inflows else ["  nothing"]
     yield ""
     yield Styled("what left", Style.STRONG)
     for one in report.outflows[:_MOST]:

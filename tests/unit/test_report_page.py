@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from custody.audit.report_period import HeightsAsked
+from custody.audit.chain_view import known_outputs
+from custody.audit.report_period import DaysAsked, HeightsAsked
 from custody.bitcoin.amount import format_btc
+from custody.errors import JsonValue
 from custody_cli.audit_report_page import MOST_ROWS, page_of, report_page
 from custody_cli.html_page import btc
 from support.demo_reserve import QUARTER, demo_reserve, page_of_demo, report_of, the_demo
@@ -15,6 +17,7 @@ from support.ledger import Ledger
 from support.review_cases import simulated_vault
 
 VOID = {"meta", "line", "rect", "path", "br"}
+NO_MORE: dict[str, JsonValue] = {"origin": None, "spendable": None}
 EVIL = (
     "<script>alert(1)</script>",
     "\u202egnp.exe\u2066",
@@ -137,11 +140,22 @@ def test_an_empty_vault_has_a_page_too() -> None:
     )
 
 
+def test_a_period_in_which_nothing_was_seen_is_flat() -> None:
+    quiet = DaysAsked("2026-02-05", "2026-02-05")
+    made = report_of(the_demo(), quiet)
+    assert made.period.closing == made.period.opening
+    assert made.sums.opening == made.sums.closing > 0
+    assert "The balance did not change." in Page(report_page(made)).text
+
+
 def test_a_long_table_says_what_it_leaves_out() -> None:
     ledger = Ledger(simulated_vault())
     ledger.receive(*range(20_000, 20_000 + MOST_ROWS + 7))
+    for outpoint in known_outputs(ledger.state):
+        ledger.add("label_set", {"type": "output", "ref": str(outpoint), "label": f"coin {outpoint}", **NO_MORE})
     made = report_of(ledger, HeightsAsked(0, ledger.height))
     text = Page(report_page(made)).text
+    assert "7 more labels are in the JSON form of this report." in text
     assert len(page_of(made).movements) == MOST_ROWS + 7
     assert "7 more are in the CSV and JSON forms of this report." in text
 
