@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from custody.chain import core_rpc_scan
+from custody.vault.formats import vault_file
 from support.balance_scene import BOTH_WAYS, Scene, auditor_scene, routes_of
 from support.cli import run, run_json
 from support.lying_node import Refusal, lying_node
@@ -16,6 +18,9 @@ from support.node import Node, start, stop
 from support.node_office import NodeOffice
 
 pytestmark = pytest.mark.node
+
+_KEYS = combinations(range(1, 9), 3)
+"""The auditor's node keeps what it searched: each test with a fresh vault takes keys of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +65,27 @@ def test_today_has_what_waits_apart(scene: Scene) -> None:
     assert scene.ask("--height", scene.said[0].height)["unconfirmed_sats"] is None
 
 
+def test_what_waits_in_the_mempool_is_shown_and_in_no_sum(scene: Scene, fresh: list[str | Path | int]) -> None:
+    before = run_json(scene.command(*fresh))
+    vault = vault_file.parse(Path(fresh[1]).read_bytes())
+    coming = scene.custodian.node.pay(vault.deriver.address_at(0, 1, vault.network), "0.2")
+    scene.auditor.rpc("sendrawtransaction", coming.serialize().hex())
+    after = run_json(scene.command(*fresh))
+    assert (after["unconfirmed_sats"], after["total_sats"]) == (20_000_000, before["total_sats"])
+    assert "in no block yet, in no sum above: 0.20000000 BTC" in run(scene.command(*fresh)).stdout
+
+
+def test_one_branch_alone_is_audited_alone(scene: Scene, tmp_path: Path) -> None:
+    branch = tmp_path / "receive.txt"
+    branch.write_text(scene.custodian.single_branch(0))
+    said = scene.said[-1]
+    answer = run_json(scene.command("--descriptor", branch, "--network", "regtest", "--height", said.height))
+    whole = scene.ask("--height", said.height)
+    assert answer["window"] == {"receive": 1_000, "change": 0}
+    assert len(set(routes_of(answer).values())) == 1
+    assert 0 < answer["total_sats"] < whole["total_sats"]
+
+
 def test_a_date_is_the_last_block_whose_median_time_is_not_later(scene: Scene) -> None:
     said = scene.said[1]
     header: Any = scene.auditor.rpc("getblockheader", said.block_hash)
@@ -97,7 +123,8 @@ def test_a_journal_that_ends_before_the_block_claims_nothing_about_it(scene: Sce
     scene.follow()
     answer = run_json(scene.command("--journal", scene.export), exit_code=9)
     assert answer["complete"] is False
-    assert answer["incomplete"] == [f"the journal has seen the chain up to block {answer['height'] - 2} only"]
+    assert answer["incomplete"] == [f"the journal has seen the chain up to block {scene.seen_until} only"]
+    assert scene.seen_until < answer["height"]
     shown = run(scene.command("--journal", scene.export))
     assert (shown.exit_code, shown.stderr) == (9, "")
     assert "INCOMPLETE: what follows is not the balance" in shown.stdout
@@ -148,7 +175,7 @@ def test_a_snapshot_with_headers_knows_every_block_and_its_time(scene: Scene, tm
 @pytest.fixture
 def fresh(scene: Scene, tmp_path: Path) -> list[str | Path | int]:
     """The command line for a funded vault that the auditor's node has never searched for."""
-    office = NodeOffice(tmp_path / "office", scene.custodian.node, (1, 6, 11), threshold=2)
+    office = NodeOffice(tmp_path / "office", scene.custodian.node, next(_KEYS), threshold=2)
     scene.custodian.node.pay(office.vault.deriver.address_at(0, 0, office.vault.network), "0.7")
     scene.custodian.node.mine(1)
     scene.follow()

@@ -42,6 +42,8 @@ class Scene:
     """Sum in satoshis."""
     payments: list[str]
     """Txids."""
+    seen_until: int
+    """Height of the newest block that the exported journal knows."""
 
     def follow(self) -> None:
         """Give the auditor's node the blocks that it lacks; it judges each one."""
@@ -80,7 +82,7 @@ def auditor_scene(program: Path, folder: Path) -> Iterator[Scene]:
         custodian.rpc("createwallet", "miner")
         custodian.mine(110)
         office = NodeOffice(folder / "office", custodian, (3, 6, 9), threshold=2)
-        made = Scene(office, auditor, folder / "export.jsonl", folder / "vault.txt", [], 0, [])
+        made = Scene(office, auditor, folder / "export.jsonl", folder / "vault.txt", [], 0, [], 0)
         office.fund(5)
         made.said.append(said_by(office))
         pay(made, "4btc", 51)
@@ -93,7 +95,7 @@ def auditor_scene(program: Path, folder: Path) -> Iterator[Scene]:
         made.said.append(said_by(office))
         custodian.pay(office.json(["address", "next"])["address"], "0.3")
         pay(made, "9btc", 53)
-        office.json(["coins", "sync"])
+        made.seen_until = office.json(["coins", "sync"])["height"]
         made.descriptor.write_text(office.json(["vault", "show"])["descriptor"] + "\n")
         office.run(["journal", "export", "-o", made.export])
         made.follow()

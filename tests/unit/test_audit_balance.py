@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,11 +14,17 @@ from custody.audit.balance import BlockBalance, HeldCoin, Route, RouteName, Wind
 from custody.audit.balance_claim import claim_gaps, claimed_blocks, claimed_route
 from custody.audit.state import OwnInput, SeenOutput, SeenTip, SeenTransaction, State
 from custody.bitcoin.amount import Sats
+from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint
+from custody.chain.utxo_dump import UtxoDump
 from custody.codes import Code
-from custody.errors import ChainUnavailable, Finding, Severity
-from custody.ports import ChainBackend, Tip
+from custody.errors import ChainUnavailable, Finding, InvalidInput, Severity
+from custody.ports import ChainBackend, Tip, no_progress
+from custody.vault.vault import Vault
+from custody.workflow.audit_window import AuditWindow
 from custody.workflow.balance_blocks import height_at_time
+from custody.workflow.balance_of_dump import DumpChoice
+from support.signing_vault import SigningVault
 
 _coins = st.builds(
     HeldCoin,
@@ -171,3 +178,32 @@ def test_the_answer_has_the_keys_that_scripts_rely_on() -> None:
     answer: Any = balance(Route(RouteName.HISTORY, (coin(1), replace(coin(2), index=1)))).to_json()
     assert {"height", "block_hash", "total_sats", "coins", "addresses", "engines"} <= set(answer)
     assert (answer["coins"], answer["addresses"], answer["engines"]) == (2, 1, ["custody", "libwally"])
+
+
+def test_a_copy_of_another_network_is_refused() -> None:
+    copy = UtxoDump(Path("utxo.dat"), Network.MAIN, "ab" * 32, 1)
+    vault = cast(Vault, SimpleNamespace(network=Network.REGTEST))
+    with pytest.raises(InvalidInput) as caught:
+        DumpChoice(copy).require_network(vault)
+    assert caught.value.code is Code.NETWORK_MISMATCH
+    DumpChoice(copy).require_network(cast(Vault, SimpleNamespace(network=Network.MAIN)))
+
+
+def test_a_journal_that_claims_an_absurd_index_does_not_keep_the_machine_busy() -> None:
+    vault = cast(Vault, SimpleNamespace(descriptor=SigningVault().descriptor, network=Network.REGTEST))
+    journal = cast(State, SimpleNamespace(highest=(2**31 - 1, 0)))
+    with pytest.raises(InvalidInput) as caught:
+        AuditWindow(vault, 0, journal, no_progress)
+    assert caught.value.code is Code.INDEX_OUT_OF_RANGE
+
+
+def test_a_window_only_grows() -> None:
+    made = SigningVault()
+    vault = cast(Vault, SimpleNamespace(descriptor=made.descriptor, network=Network.REGTEST))
+    window = AuditWindow(vault, 0, cast(State, SimpleNamespace(highest=(900, 3))), no_progress)
+    assert window.counts == Window(1_101, 1_000)
+    assert not window.widen([made.script(0, 900), made.script(1, 799), b"\x51"])
+    assert window.widen([made.script(1, 800)])
+    assert window.counts == Window(1_101, 1_001)
+    assert len(window.scripts) == 2_102
+    assert window.places[made.script(1, 1_000)] == (1, 1_000)

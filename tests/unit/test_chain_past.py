@@ -1,12 +1,19 @@
 """What scripts held at a past block, from the embedded chain and from a snapshot of it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from custody.bitcoin import kernel
+from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
+from custody.bitcoin.transaction import OutPoint
 from custody.chain.embedded import EmbeddedBackend
+from custody.chain.past import held_after
 from custody.chain.snapshot import SnapshotBackend, SnapshotFinding, take_snapshot
 from custody.codes import Code
 from custody.errors import ChainUnavailable
@@ -108,6 +115,41 @@ def test_a_snapshot_replays_its_transactions(
     with pytest.raises(ChainUnavailable) as unknown:
         offline.coins_at(scripts, tips[0].height, no_progress)
     assert unknown.value.code is Code.SYNC_INCOMPLETE
+
+
+@dataclass(frozen=True)
+class Told:
+    """A made-up chain: after each block what is unspent, and which coin was spent in which block."""
+
+    states: list[frozenset[ChainCoin]]
+    spent: list[tuple[int, ChainCoin]]
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Told:
+    """Blocks that each make some coins and spend some, also coins of their own."""
+    states: list[frozenset[ChainCoin]] = [frozenset()]
+    spent: list[tuple[int, ChainCoin]] = []
+    for height in range(1, draw(st.integers(2, 9))):
+        made = [
+            ChainCoin(OutPoint(f"{height:02x}" * 32, vout), Sats(vout + 1), b"\x51", height, vout == 0)
+            for vout in range(draw(st.integers(0, 3)))
+        ]
+        there = sorted([*states[-1], *made], key=lambda coin: str(coin.outpoint))
+        gone = draw(st.lists(st.sampled_from(there), unique=True)) if there else []
+        spent += [(height, coin) for coin in gone]
+        states.append(frozenset(there) - frozenset(gone))
+    return Told(states, spent)
+
+
+@given(chains(), st.randoms())
+def test_undoing_blocks_gives_every_earlier_state(told: Told, shuffle: Random) -> None:
+    spent = list(told.spent)
+    shuffle.shuffle(spent)
+    for height, held in enumerate(told.states):
+        coins = held_after(height, told.states[-1], spent)
+        assert frozenset(coins) == held
+        assert len(coins) == len(held)
 
 
 def test_progress_counts_the_blocks_undone(chain: EmbeddedBackend, held: Held, scripts: frozenset[bytes]) -> None:
