@@ -77,6 +77,8 @@ SIGNED_MESSAGE = "signed message"
 POR_COMMITMENT = "proof of reserves commitment"
 FREE_TEXTS = (SIGNED_MESSAGE, POR_COMMITMENT)
 """Fields that may hold anything: they pass the secret gate, as unknown ones do."""
+MAX_FREE_TEXT = 65_536
+"""Bytes of one of them; what is signed here is far shorter, and the secret gate reads all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def sort_fields(fields: RawMap, grammar: MapGrammar, where: str) -> SortedFields
             if len(key) != 1:
                 raise malformed(f"{where}: the key of {grammar.plain[key_type]} has {len(key)} bytes, expected 1")
             if grammar.plain[key_type] in FREE_TEXTS:
+                require_at_most(len(value), MAX_FREE_TEXT, f"bytes of {grammar.plain[key_type]}")
                 refuse_private_material(value, where)
             found.plain[key_type] = value
         elif key_type in grammar.keyed:

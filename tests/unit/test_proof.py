@@ -317,3 +317,11 @@ def test_a_message_that_devices_refuse_to_show_is_noted(message: bytes, shown: b
     codes = [one.code for one in answer.findings]
     assert codes == [Code.MESSAGE_PROOF, *([] if shown else [Code.MESSAGE_NOT_SHOWN])]
     assert answer.verdict is Verdict.CLEAN
+
+
+def test_a_message_field_has_a_limit_of_its_own() -> None:
+    proof = proof_of("one address", simulated_vault())
+    assert Psbt.parse(replace(proof, signed_message=b"x" * 65_536).serialize()).signed_message == b"x" * 65_536
+    with pytest.raises(InvalidInput) as refused:
+        Psbt.parse(replace(proof, signed_message=b"x" * 65_537).serialize())
+    assert refused.value.code is Code.PSBT_TOO_LARGE
