@@ -50,8 +50,9 @@ class ReserveView:
     """By txid; what the node doesn't have is missing."""
     is_word_of_writer: bool = False
     """Whether it comes from a snapshot: then only its writer knows that the coins are unspent."""
+    outputs: Mapping[OutPoint, TxOutput] = field(init=False, repr=False, compare=False)
+    """The coins as outputs: made once, since every proof is judged by them."""
 
-    @property
-    def outputs(self) -> dict[OutPoint, TxOutput]:
-        """The coins as outputs."""
-        return {coin.outpoint: TxOutput(coin.value, coin.script_pubkey) for coin in self.coins}
+    def __post_init__(self) -> None:
+        outputs = {coin.outpoint: TxOutput(coin.value, coin.script_pubkey) for coin in self.coins}
+        object.__setattr__(self, "outputs", outputs)

@@ -18,7 +18,7 @@ from custody.spend.review_model import Review
 from custody.vault.cosigner import Cosigner
 from custody.vault.vault import Vault
 from custody.workflow.export_card import CARD_FILE_MODE
-from custody.workflow.reserves_folder import files_of
+from custody.workflow.reserves_folder import files_of, is_answer
 
 Sign = Callable[[bytes], bytes]
 """Gives a PSBT (version 0 bytes) to a device and returns what comes back."""
@@ -49,7 +49,7 @@ def proofs_of(folder: Path, vault: Vault, challenge: Challenge, cosigner: Cosign
     found: list[ProofToSign] = []
     seen = 0
     for name, data in files:
-        if not name.endswith(_ENDING) or _ANSWER in name:
+        if not name.endswith(_ENDING) or is_answer(data):
             continue
         seen += 1
         stem = name.removesuffix(_ENDING)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from custody.audit.challenge import Challenge, SeenBlock
+from custody.audit.challenge import Challenge
 from custody.audit.reserves import Statement
 from custody.audit.reserves_claims import payment_claims, scripts_to_ask
 from custody.audit.reserves_descriptor import KnownVault
@@ -10,10 +10,9 @@ from custody.audit.reserves_payment import PaymentClaim
 from custody.audit.reserves_verify import ReservesVerdict, require_one_block, verify_statements
 from custody.audit.reserves_view import ReserveView, SeenCoin, SeenPayment
 from custody.bitcoin.address import script_of
-from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
 from custody.errors import ChainUnavailable
-from custody.ports import ChainBackend, ChainCoin, Progress
+from custody.ports import ChainBackend, ChainCoin, PastCoins, Progress
 from custody.workflow.write_challenge import seen_block
 
 _UNKNOWN = frozenset({Code.TRANSACTION_UNKNOWN, Code.PRUNED_BELOW_BIRTH, Code.SYNC_INCOMPLETE})
@@ -56,11 +55,11 @@ def look(
         return ReserveView(block, (), frozenset(), is_word_of_writer=is_word_of_writer)
     scripts = scripts_to_ask(statements)
     claims = [claim for _statement, claim in payment_claims(statements)]
-    coins = seen_coins(backend, challenge, scripts, progress)
+    then, now = backend.coins_at_each(scripts, (challenge.height, block.tip_height), progress)
     return ReserveView(
         block=block,
-        coins=coins,
-        still_unspent=_still_unspent(backend, scripts, block, progress),
+        coins=_of_block(then, challenge),
+        still_unspent=frozenset(coin.outpoint for coin in now.coins),
         payments=_payments(backend, challenge, claims, block.tip_height, progress),
         is_word_of_writer=is_word_of_writer,
     )
@@ -74,7 +73,10 @@ def seen_coins(
     Raises:
         ChainUnavailable: NODE_BUSY where the block left the active chain meanwhile, and all that the backend raises.
     """
-    past = backend.coins_at(scripts, challenge.height, progress)
+    return _of_block(backend.coins_at(scripts, challenge.height, progress), challenge)
+
+
+def _of_block(past: PastCoins, challenge: Challenge) -> tuple[SeenCoin, ...]:
     if past.block.block_hash != challenge.block_hash:
         raise ChainUnavailable(
             Code.NODE_BUSY,
@@ -88,12 +90,6 @@ def _seen(coin: ChainCoin, height: int) -> SeenCoin:
     return SeenCoin(
         coin.outpoint, coin.value, coin.script_pubkey, height if coin.height is None else coin.height, coin.is_coinbase
     )
-
-
-def _still_unspent(
-    backend: ChainBackend, scripts: frozenset[bytes], block: SeenBlock, progress: Progress
-) -> frozenset[OutPoint]:
-    return frozenset(coin.outpoint for coin in backend.coins_at(scripts, block.tip_height, progress).coins)
 
 
 def _payments(
