@@ -164,7 +164,12 @@ class CoreRpcBackend:
             ChainUnavailable: BLOCK_UNKNOWN above the tip, PRUNED_BELOW_BIRTH, NODE_BUSY.
         """
         for _ in range(_TRIES_PER_TIP):
-            found = coins_after(self._rpc, scripts, heights, self._lowest_block(), progress)
+            try:
+                found = coins_after(self._rpc, scripts, heights, self._lowest_block(), progress)
+            except RpcRefused as error:
+                if error.number != _INVALID_PARAMETER:
+                    raise
+                found = None  # a height that was there a moment ago: the chain became shorter
             if found is not None:
                 return tuple(PastCoins(self._tip_of(block_hash), coins) for block_hash, coins in found)
         raise _moving()

@@ -200,6 +200,27 @@ def test_a_chain_that_changes_at_each_try_is_refused(node: Node, told: Told) -> 
     assert seen.calls.count("scantxoutset") == 5
 
 
+def test_a_chain_that_becomes_shorter_meanwhile_is_asked_again(node: Node, told: Told) -> None:
+    first = next(iter(told.held))
+    lost: list[str] = []
+
+    def shorter(method: str, params: Any, result: Any) -> Any:
+        if method == "getblockheader" and params[1:] == [False] and not lost:
+            lost.append(str(node.rpc("getbestblockhash")))
+            node.rpc("invalidateblock", lost[0])
+        return result
+
+    try:
+        with lying_node(node.login, shorter) as seen:
+            past = CoreRpcBackend(JsonRpc(seen.login), Network.REGTEST).coins_at(
+                told.scripts, first.height, no_progress
+            )
+    finally:
+        node.rpc("reconsiderblock", lost[0])
+    assert (past.block, frozenset(past.coins)) == (first, told.held[first])
+    assert seen.calls.count("scantxoutset") == 2
+
+
 def test_a_node_that_pruned_the_later_blocks_says_so(node: Node, tmp_path: Path) -> None:
     vault = SigningVault(first_seed=next(_seeds))
     process, pruned = start(node.program, tmp_path, "-prune=1", "-fastprune=1")
