@@ -72,6 +72,7 @@ bench: venv
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/journal_speed.py
 	$(BIN)/python tests/bench/audit_speed.py
+	$(BIN)/python tests/bench/reconstruct_speed.py
 	$(BIN)/python tests/bench/past_balance.py
 
 # The verdict on every published vector, counted; the same figures stand in docs/vectors.md.

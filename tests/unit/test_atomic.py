@@ -7,6 +7,7 @@ import pytest
 from custody.atomic import (
     create_file,
     make_directory,
+    read_blocks,
     read_file,
     read_private_file,
     read_start,
@@ -161,3 +162,21 @@ def test_a_linked_parent_folder_is_the_owners_own_arrangement(tmp_path):
     (tmp_path / "link").symlink_to("real")
     create_file(tmp_path / "link" / "file", b"x")
     assert read_file(tmp_path / "real" / "file", max_bytes=1) == b"x"
+
+
+def test_reads_a_file_of_any_size_in_blocks(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(250)))
+    blocks = list(read_blocks(path, block_bytes=100))
+    assert [len(block) for block in blocks] == [100, 100, 50]
+    assert b"".join(blocks) == bytes(range(250))
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "nothing"])
+def test_blocks_come_from_plain_files_alone(tmp_path, kind):
+    path = tmp_path / "file"
+    {"link": lambda: path.symlink_to("other"), "folder": path.mkdir, "pipe": lambda: os.mkfifo(path)}.get(
+        kind, lambda: None
+    )()
+    with pytest.raises(InvalidInput):
+        next(read_blocks(path, block_bytes=100))
