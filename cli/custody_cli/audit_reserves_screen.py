@@ -1,12 +1,14 @@
 """A verdict on statements of reserves as people read it, and as JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from custody.audit.challenge import Challenge
 from custody.audit.reserves_age import ReserveAge
 from custody.audit.reserves_claims import StatementVerdict
 from custody.audit.reserves_verify import Reserve, ReservesVerdict
 from custody.bitcoin.amount import format_btc
+from custody.codes import Code
+from custody.errors import Finding, Severity
 from custody.ports import Tip
 from custody_cli.output import Answer, AnswerValue, Line, Style, Styled, finding_lines, findings_json
 
@@ -16,6 +18,8 @@ _WORDS = {
     Reserve.INVALID: ("NOT VALID: don't rely on it", Style.BAD),
     Reserve.INCONCLUSIVE: ("INCONCLUSIVE: it can't be judged here, so don't rely on it", Style.BAD),
 }
+_SHOWN = 4
+"""Findings of one code on a screen."""
 _KEYS = {Reserve.VALID: "yes", Reserve.INVALID: "NO", Reserve.INCONCLUSIVE: "can't be said here"}
 
 
@@ -83,7 +87,7 @@ def verdict_lines(verdict: ReservesVerdict, challenge: Challenge, tip: Tip, sour
     """Yield the screen: the verdict first, what is not proven last, and never left out."""
     word, style = _WORDS[verdict.result]
     yield Styled(word, style)
-    yield from (line for line in finding_lines(verdict.findings))
+    yield from _finding_lines(verdict.findings)
     yield f"proven sum      {format_btc(verdict.total)} BTC ({verdict.total} sat) in {verdict.coins} coin(s)"
     yield f"at block        {challenge.height} {challenge.block_hash}"
     yield f"newest block    {tip.height}, {tip.height - challenge.height} later"
@@ -99,6 +103,19 @@ def verdict_lines(verdict: ReservesVerdict, challenge: Challenge, tip: Tip, sour
     yield from (f"  - {text}" for text in verdict.not_proven)
 
 
+def _finding_lines(findings: Sequence[Finding]) -> Iterator[Line]:
+    """Yield what refuses before what warns, and of each code the first few: thousands would hide the rest."""
+    by_code: dict[tuple[Severity, Code], list[Finding]] = {}
+    for severity in (Severity.REFUSE, Severity.WARN, Severity.NOTE):
+        for finding in findings:
+            if finding.severity is severity:
+                by_code.setdefault((severity, finding.code), []).append(finding)
+    for (_severity, code), found in by_code.items():
+        yield from finding_lines(found[:_SHOWN])
+        if len(found) > _SHOWN:
+            yield f"       and {len(found) - _SHOWN} more {code}; --json lists them all"
+
+
 def _unspent(verdict: ReservesVerdict) -> str:
     if verdict.coins_unspent is Reserve.INCONCLUSIVE:
         return "at the block, by the word of whoever wrote the snapshot"
@@ -111,9 +128,9 @@ def _statement_lines(one: StatementVerdict) -> Iterator[Line]:
     yield f"  purpose       {statement.challenge.purpose}"
     yield f"  says          {format_btc(statement.total)} BTC; proven here {format_btc(one.counted)} BTC"
     kinds = ", ".join(sorted({str(proof.kind) for proof in statement.proofs})) or "nothing"
-    yield f"  proven by     {kinds}, {one.public_keys} different key(s) of addresses signed"
+    yield f"  proven by     {kinds}"
     if one.signers is None:
-        yield "  vault         not disclosed: who else holds keys isn't known"
+        yield "  vault         not disclosed: which of its keys signed, and who else holds some, isn't shown"
     else:
         yield f"  vault         by its descriptor; signed by the keys {', '.join(one.signers) or '(none)'}"
     yield f"  digest        {statement.digest}"

@@ -10,7 +10,7 @@ from custody.audit.reserves_payment import PaymentClaim
 from custody.audit.reserves_proofs import ProofRuling, judge_proof
 from custody.audit.reserves_view import ReserveView
 from custody.bitcoin.address import script_of
-from custody.bitcoin.amount import Sats
+from custody.bitcoin.amount import Sats, format_btc
 from custody.bitcoin.bip322_model import MessageVerdict
 from custody.codes import Code
 from custody.errors import CustodyError, Finding
@@ -160,7 +160,8 @@ def _coin_findings(
     listed = sum(coin.value for coin in statement.coins)
     if not held == listed == statement.total:
         message = (
-            f"it says {statement.total} sat and lists coins of {listed} sat; its addresses held {held} sat at the block"
+            f"it says {format_btc(statement.total)} BTC and lists coins of {format_btc(listed)} BTC; "
+            f"its addresses held {format_btc(held)} BTC at the block"
         )
         yield refuse_claim(Code.RESERVE_TOTAL_DIFFERS, where, message, "Rely on the last number alone; ask the holder.")
 

@@ -4,7 +4,7 @@ Proofs follow from vault, challenge and coins alone, so nothing is kept between 
 back: whoever finishes builds them again and compares whole transactions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -167,14 +167,25 @@ def require_all_signed(
         NotYet: SIGNATURES_MISSING, with who is awaited for which address.
     """
     progress = tuple(review_proof(psbt, vault).signing for psbt in signed)
-    missing = list(_missing(proofs, progress))
+    missing = [(proof, one) for proof, one in zip(proofs, progress, strict=True) if not one.is_complete]
     if missing:
         raise NotYet(
             Code.SIGNATURES_MISSING,
             f"{len(missing)} of {len(proofs)} proof(s) lack signatures",
-            points=missing,
+            points=[_awaited(proof, one) for proof, one in missing],
             advice="Have them signed, and give all files together, those that you gave now included.",
-            details={"missing": [*missing]},
+            details={
+                "missing": [
+                    {
+                        "file": proof.name,
+                        "addresses": [*proof.addresses],
+                        "signed": [*one.signed],
+                        "missing": one.missing,
+                        "unsigned": [*one.unsigned],
+                    }
+                    for proof, one in missing
+                ]
+            },
         )
     return progress
 
@@ -217,13 +228,10 @@ def statement_of(
     )
 
 
-def _missing(proofs: Sequence[UnsignedProof], progress: Sequence[SigningProgress]) -> Iterator[str]:
-    for proof, one in zip(proofs, progress, strict=True):
-        if not one.is_complete:
-            signed = f"{', '.join(one.signed)} signed" if one.signed else "nobody signed"
-            more = f" and {len(proof.addresses) - 1} more" if len(proof.addresses) > 1 else ""
-            awaited = f"{one.missing} of {', '.join(one.unsigned)} awaited"
-            yield f"{proof.name}, {proof.addresses[0]}{more}: {signed}, {awaited}"
+def _awaited(proof: UnsignedProof, one: SigningProgress) -> str:
+    signed = f"{', '.join(one.signed)} signed" if one.signed else "nobody signed"
+    more = f" and {len(proof.addresses) - 1} more" if len(proof.addresses) > 1 else ""
+    return f"{proof.name}, {proof.addresses[0]}{more}: {signed}, {one.missing} of {', '.join(one.unsigned)} awaited"
 
 
 def _txid_of(data: bytes) -> str:

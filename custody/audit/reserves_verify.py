@@ -26,7 +26,7 @@ from custody.audit.reserves_findings import (
     warn_of,
 )
 from custody.audit.reserves_view import ReserveView, SeenCoin
-from custody.bitcoin.amount import Sats
+from custody.bitcoin.amount import Sats, format_btc
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code
 from custody.errors import CheckFailed, Finding, Severity
@@ -183,14 +183,15 @@ def _beside(view: ReserveView, age: ReserveAge, total: Sats) -> Iterator[Finding
         yield warn_of(
             Code.RESERVE_RECENT_INFLOW,
             "challenge",
-            f"{recent.total} sat of {total} came or moved within {recent.blocks} blocks before the block",
+            f"{format_btc(recent.total)} of {format_btc(total)} BTC came or moved within {recent.blocks} blocks "
+            "before the block",
             "Ask where they came from: coins can be borrowed for the day of a proof.",
         )
     if age.moved_since:
         yield warn_of(
             Code.RESERVE_MOVED_SINCE,
             "challenge",
-            f"{age.moved_since} sat of it are spent by block {view.block.tip_height}",
+            f"{format_btc(age.moved_since)} BTC of it are spent by block {view.block.tip_height}",
             "Ask where they went; the sum holds for the challenge's block alone.",
         )
 

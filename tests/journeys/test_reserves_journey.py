@@ -77,9 +77,10 @@ def test_a_missing_signature_is_named_with_its_address(holder: Holder) -> None:
     holder.sign("proofs", 1)
     done = holder.finish(challenge)
     assert (done.exit_code, done.error["error"]) == (5, "SIGNATURES_MISSING")
-    for proof in written["proofs"]:
-        assert any(proof["addresses"][0] in line for line in done.error["details"]["missing"])
-    assert all("c1 signed, 1 of c2, c3 awaited" in line for line in done.error["details"]["missing"])
+    missing = done.error["details"]["missing"]
+    assert [one["addresses"] for one in missing] == [proof["addresses"] for proof in written["proofs"]]
+    assert all((one["signed"], one["missing"], one["unsigned"]) == (["c1"], 1, ["c2", "c3"]) for one in missing)
+    assert f"{missing[0]['addresses'][0]}: c1 signed, 1 of c2, c3 awaited" in done.error["message"]
     assert not holder.statement().exists()
     holder.sign("proofs", 2)
     assert holder.finish(challenge).exit_code == 0
@@ -250,3 +251,18 @@ def test_a_wrong_command_line_is_exit_2(tmp_path: Path, wrong: list[str]) -> Non
     (tmp_path / "y").write_text("00")
     result = office.run(command)
     assert result.exit_code == 2, result.stderr
+
+
+def test_the_screen_puts_what_refuses_first_and_never_leaves_out_what_is_not_proven(holder: Holder) -> None:
+    challenge = holder.challenge()
+    statement = holder.prove(challenge)
+    good = holder.office.run(["audit", "reserves", "verify", statement, "--challenge", challenge]).stdout.splitlines()
+    assert good[0] == "VALID"
+    assert any(line.startswith("keys proved     yes: 2 of 2") for line in good)
+    assert any(line.startswith("coins unspent   yes") for line in good)
+    twice = holder.office.run(["audit", "reserves", "verify", statement, statement]).stdout.splitlines()
+    assert twice[0].startswith("NOT VALID")
+    assert twice[1].startswith("REFUSE OUTPOINT_COUNTED_TWICE")
+    for shown in (good, twice):
+        assert shown[-6] == "NOT PROVEN, whatever stands above:"
+        assert all(line.startswith("  - ") for line in shown[-5:])
