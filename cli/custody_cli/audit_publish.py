@@ -27,6 +27,13 @@ from custody_cli.page_render import render_site, verify_command
 from custody_cli.page_verdict import PageEvidence, confirm_statements
 from custody_cli.session import Session
 
+_DISCLOSED = (
+    Styled(
+        "a published statement holds the vault's descriptor: everybody sees all its addresses, for ever", Style.CARE
+    ),
+    "for the funded addresses alone, make the statement with `--disclose addresses`",
+)
+
 
 @click.command(
     cls=CustodyCommand,
@@ -87,7 +94,11 @@ def publish(
     files = render_site(facts, attached_files(statements, heads, facts.disclosure))
     write = replace_folder if replace else publish_folder
     write(output, files, unique=secrets.token_hex(16))
-    return Answer(_json(facts, files, output), lambda: _lines(facts, files, output, salts, source))
+    shows_vault = salts is None and any(statement.descriptor is not None for statement in statements)
+    return Answer(
+        {**_json(facts, files, output), "discloses_descriptor": shows_vault},
+        lambda: (*_lines(facts, files, output, salts, source), *(_DISCLOSED if shows_vault else ())),
+    )
 
 
 def _require_same_total(facts: PageFacts, evidence: PageEvidence) -> None:

@@ -235,6 +235,13 @@ def test_equal_input_gives_equal_bytes(reserve: Reserve, page: Path, tmp_path: P
 
 
 @pytest.mark.node
+def test_it_says_where_the_whole_vault_becomes_public(reserve: Reserve, tmp_path: Path) -> None:
+    assert "everybody sees all its addresses" in reserve.publish(tmp_path / "disclosed").stdout
+    hidden = reserve.publish(tmp_path / "hidden", "--commitments", "--salts", tmp_path / "salts.json")
+    assert "everybody sees" not in hidden.stdout
+
+
+@pytest.mark.node
 def test_nothing_is_written_without_a_clean_yes(reserve: Reserve, tmp_path: Path) -> None:
     changed = tmp_path / "changed.json"
     honest = reserve.statement.read_bytes()
