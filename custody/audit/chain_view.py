@@ -6,7 +6,7 @@ nobody announced. An outflow is explained by a proposal of ours, by somebody's a
 as accepted prior history; any other is UNEXPLAINED_OUTFLOW.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from custody.audit.journal_fields import altered
@@ -81,6 +81,26 @@ def known_outputs(state: State) -> Mapping[OutPoint, OwnOutput]:
         for vout, output in enumerate(seen.outputs)
         if output.place is not None
     }
+
+
+def known_output(state: State, outpoint: OutPoint) -> OwnOutput | None:
+    """Return one output of ours, spent or not, None where no known transaction makes it."""
+    seen = state.transactions.get(outpoint.txid)
+    if seen is None or outpoint.vout >= len(seen.outputs):
+        return None
+    output = seen.outputs[outpoint.vout]
+    return None if output.place is None else OwnOutput(output.value, output.script_pubkey, *output.place, seen)
+
+
+def outputs_paying(state: State, scripts: Collection[bytes]) -> Mapping[bytes, list[tuple[OutPoint, OwnOutput]]]:
+    """Return every output of ours at these scripts, by script: without building all others."""
+    found: dict[bytes, list[tuple[OutPoint, OwnOutput]]] = {script: [] for script in scripts}
+    for seen in state.transactions.values():
+        for vout, output in enumerate(seen.outputs):
+            if output.place is not None and output.script_pubkey in found:
+                own = OwnOutput(output.value, output.script_pubkey, *output.place, seen)
+                found[output.script_pubkey].append((OutPoint(seen.txid, vout), own))
+    return found
 
 
 def owned_coins(state: State) -> tuple[Coin, ...]:

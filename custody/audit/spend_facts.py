@@ -7,7 +7,7 @@ until its officer's key is revoked, unless a device had signed before that.
 
 from collections.abc import Iterable
 
-from custody.audit.chain_view import known_outputs, outflows
+from custody.audit.chain_view import known_output, outflows, outputs_paying
 from custody.audit.change_rules import officer_facts
 from custody.audit.draft_rules import stays_with_us
 from custody.audit.governance import GovernanceState
@@ -137,15 +137,16 @@ def _payee(gov: GovernanceState, vault: Vault, address: str, value: Sats) -> Pay
 
 
 def _own_outputs(state: State, record: ProposalRecord, own: list[tuple[bytes, str, Sats]]) -> tuple[OwnOutputFact, ...]:
-    known = known_outputs(state)
+    paying = outputs_paying(state, {script for script, _address, _value in own})
     inputs = set(record.proposal.inputs)
     spent = {one.outpoint for seen in state.transactions.values() for one in seen.inputs} | inputs
     facts = []
     for script, address, value in own:
-        there = [(outpoint, one) for outpoint, one in known.items() if one.script_pubkey == script]
         # This transaction itself, and what it replaces, pay the address no second time: one of them confirms.
         elsewhere = [
-            (outpoint, one) for outpoint, one in there if not inputs & {took.outpoint for took in one.made_by.inputs}
+            (outpoint, one)
+            for outpoint, one in paying[script]
+            if not inputs & {took.outpoint for took in one.made_by.inputs}
         ]
         lies = sum(one.value for outpoint, one in elsewhere if outpoint not in spent)
         comes = sum(other for other_script, _address, other in own if other_script == script)
@@ -154,11 +155,10 @@ def _own_outputs(state: State, record: ProposalRecord, own: list[tuple[bytes, st
 
 
 def _inputs(state: State, outpoints: Iterable[OutPoint]) -> tuple[InputFact, ...]:
-    known = known_outputs(state)
     height = 0 if state.tip is None else state.tip.height
     facts = []
     for outpoint in outpoints:
-        own = known.get(outpoint)
+        own = known_output(state, outpoint)
         deep = 0 if own is None or own.made_by.height is None else max(0, height - own.made_by.height + 1)
         facts.append(
             InputFact(

@@ -160,3 +160,8 @@ def test_a_central_bank_from_its_founding_to_an_emergency(office: GovernedOffice
     export = tmp_path / "journal.jsonl"
     office.json(["journal", "export", "-o", export])
     assert office.json(["journal", "verify", "--file", export, "--checkpoint", checkpoint])["ok"] is True
+
+    # 10. An auditor replays the export with nothing else: every signature and every decision, and nothing is wrong.
+    audited = run_json(["audit", "journal", export, "--checkpoint", checkpoint])
+    assert (audited["ok"], audited["findings"]) == (True, [])
+    assert audited["checked"]["decisions"] > 20
