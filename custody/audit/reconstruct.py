@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from custody.bitcoin.address import script_of
-from custody.bitcoin.derivation import ScriptDeriver
 from custody.bitcoin.descriptor import Branch, Descriptor
 from custody.bitcoin.network import Network
 from custody.bitcoin.second_opinion import MAX_INDEX, SecondOpinion
 from custody.codes import Code
 from custody.errors import CheckFailed, InvalidInput
+from custody.vault.vault import deriver_of
 
 ENGINES = ("custody", "libwally")
 CHUNK = 500
@@ -97,7 +97,7 @@ class Engines:
     __slots__ = ("_deriver", "_network", "_second")
 
     def __init__(self, descriptor: Descriptor, network: Network) -> None:
-        self._deriver = ScriptDeriver(descriptor)
+        self._deriver = deriver_of(descriptor)
         self._second = SecondOpinion(descriptor.to_text(network), network)
         self._network = network
 

@@ -9,6 +9,7 @@ Source: BIP 380 to 383, BIP 389.
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from custody.bitcoin.descriptor_checksum import add_checksum as add_checksum
 from custody.bitcoin.descriptor_checksum import descriptor_checksum as descriptor_checksum
@@ -102,15 +103,11 @@ class Descriptor:
                 CHAINS_SWAPPED, NOT_RANGED, HARDENED_PUBLIC_DERIVATION, ANNOTATION_PRESENT,
                 and all that a key expression can be refused for.
         """
-        refuse_private_keys(text, place="a descriptor")
-        parts = read_descriptor(require_checksum(text), network)
-        script_type = ScriptType.SH_WSH_SORTEDMULTI if parts.wrapped else ScriptType.WSH_SORTEDMULTI
-        return cls(script_type, parts.threshold, parts.keys, parts.branches)
+        return _parsed(text, network)
 
     def to_text(self, network: Network) -> str:
         """Return the canonical text, `<0;1>` where both branches are covered, with checksum."""
-        step = "<0;1>" if len(self.branches) > 1 else str(int(self.branches[0]))
-        return add_checksum(self._body(step, network))
+        return _text_of(self, network)
 
     def single_branch_text(self, branch: int, network: Network) -> str:
         """Return the text that covers `branch` alone (`/0/*` or `/1/*`), with checksum.
@@ -120,12 +117,28 @@ class Descriptor:
         """
         if branch not in self.branches:
             raise invalid(f"the descriptor does not cover branch {int(branch)}")
-        return add_checksum(self._body(str(int(branch)), network))
+        return add_checksum(self.body(str(int(branch)), network))
 
-    def _body(self, step: str, network: Network) -> str:
+    def body(self, step: str, network: Network) -> str:
+        """Return the text whose keys end in `/step/*`, without checksum."""
         keys = ",".join(f"{key.to_text(network)}/{step}/*" for key in self.keys)
         body = f"wsh(sortedmulti({self.threshold},{keys}))"
         return f"sh({body})" if self.script_type is ScriptType.SH_WSH_SORTEDMULTI else body
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str, network: Network) -> Descriptor:
+    """Read a descriptor, once for the same text: the vault file and the journal say the same one."""
+    refuse_private_keys(text, place="a descriptor")
+    parts = read_descriptor(require_checksum(text), network)
+    script_type = ScriptType.SH_WSH_SORTEDMULTI if parts.wrapped else ScriptType.WSH_SORTEDMULTI
+    return Descriptor(script_type, parts.threshold, parts.keys, parts.branches)
+
+
+@lru_cache(maxsize=32)
+def _text_of(descriptor: Descriptor, network: Network) -> str:
+    step = "<0;1>" if len(descriptor.branches) > 1 else str(int(descriptor.branches[0]))
+    return add_checksum(descriptor.body(step, network))
 
 
 def join_branches(receive: Descriptor, change: Descriptor) -> Descriptor:

@@ -11,6 +11,7 @@ anything else is said about it, and no message repeats it.
 import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from custody.bitcoin.curve import PublicKey
 from custody.bitcoin.encoding import base58check_decode, base58check_encode
@@ -146,7 +147,7 @@ class ExtendedKey:
 
     def to_base58(self, network: Network) -> str:
         """Return the xpub or tpub text."""
-        return base58check_encode(self.to_bytes78(network))
+        return _base58_of(self, network)
 
     def child(self, index: int) -> "ExtendedKey":
         """Derive the unhardened child at `index`.
@@ -205,8 +206,7 @@ class KeyExpression:
             InvalidInput: ORIGIN_MISSING, ORIGIN_INVALID, and all that `ExtendedKey` refuses.
         Source: BIP 380.
         """
-        origin, key = _split_key_expression(text)
-        return cls(origin, ExtendedKey.from_base58(key, network))
+        return _parsed(text, network)
 
     @classmethod
     def parse_converting_slip132(cls, text: str, network: Network) -> "tuple[KeyExpression, bool]":
@@ -218,6 +218,18 @@ class KeyExpression:
     def to_text(self, network: Network) -> str:
         """Return `[fingerprint/path]xpub` with `h` markers."""
         return f"[{self.origin.to_text()}]{self.key.to_base58(network)}"
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, network: Network) -> KeyExpression:
+    """Read a key expression, once for the same text: a vault's documents say each key twice."""
+    origin, key = _split_key_expression(text)
+    return KeyExpression(origin, ExtendedKey.from_base58(key, network))
+
+
+@lru_cache(maxsize=256)
+def _base58_of(key: ExtendedKey, network: Network) -> str:
+    return base58check_encode(key.to_bytes78(network))
 
 
 def parse_path(text: str) -> KeyPath:

@@ -23,6 +23,8 @@ MAX_SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 64
 MAX_BYTES = 16_000_000
 
+_LAST_OF_ONE_UNIT = "\uffff"
+"""Every character above it takes two units in UTF-16."""
 _MAX_INTEGER_DIGITS = len(str(MAX_SAFE_INTEGER))
 
 
@@ -34,7 +36,7 @@ def canonical(value: JsonValue) -> bytes:
             that isn't text, or more than 64 levels.
     """
     _require_document_values(value)
-    return rfc8785.dumps(value)
+    return _plainly_written(value) or rfc8785.dumps(value)
 
 
 def digest(value: JsonValue) -> str:
@@ -115,17 +117,30 @@ def _decode_without_spaces(text: str) -> object:
     return value
 
 
+def _plainly_written(value: JsonValue) -> bytes | None:
+    """Return the canonical form of a value of documents, or None where only rfc8785 can tell it.
+
+    rfc8785 is written in Python: whoever reads or signs much would spend their time there. The
+    standard writer, in C, writes documents' values (no floats, whole numbers in range) as
+    RFC 8785 does, but for one thing: it sorts keys by character and not by UTF-16 unit. The two
+    orders are one where each character is one unit.
+    """
+    text = _PLAIN_WRITER.encode(value)
+    return text.encode("utf-8") if _has_one_unit_each(text) else None
+
+
+def _has_one_unit_each(text: str) -> bool:
+    return text.isascii() or max(text) <= _LAST_OF_ONE_UNIT
+
+
 def _is_plainly_canonical(text: str, value: JsonValue) -> bool:
     """Tell whether the standard library's writer shows `text` to be canonical; False shows nothing.
 
-    rfc8785 is written in Python: reading a long journal would spend its time there. The standard
-    writer, in C, writes what the decoder lets through (no floats, whole numbers in range) as
-    RFC 8785 does, but for one thing: it sorts keys by character and not by UTF-16 unit. The two
-    orders are one where each character is one unit.
+    Why it may be asked: see `_plainly_written`.
     Equal text also excludes duplicate keys, other escapes, spaces, and half a surrogate pair:
     `text` was UTF-8, so it holds none, and the writer would have written one as it is.
     """
-    if not text.isascii() and len(text.encode("utf-16-le")) != 2 * len(text):
+    if not _has_one_unit_each(text):
         return False
     if text.count("{") + text.count("[") >= MAX_DEPTH:
         # With fewer brackets it can't be too deep; one inside a string only costs this look.
@@ -170,6 +185,8 @@ def _require_text(value: object) -> None:
         raise _malformed("a number is not whole")
     if not isinstance(value, str):
         raise _malformed(f"a value or key of type `{type(value).__name__}` does not belong in a document")
+    if value.isascii():
+        return
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

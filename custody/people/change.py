@@ -7,7 +7,7 @@ and is opaque here: the policy room reads it.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from custody.bitcoin.network import Network
@@ -79,6 +79,7 @@ class Change:
     proposed_by: str | None
     """Who says that they proposed it: a claim."""
     nonce: str
+    _id: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.kind is ChangeKind.FOUND) is not (self.number == 0 and self.predecessor is None):
@@ -89,7 +90,10 @@ class Change:
     @property
     def change_id(self) -> str:
         """SHA-256 (hex) of the canonical document."""
-        return digest(self.to_document())
+        # Computed once: it follows from fields that never change.
+        if self._id is None:
+            object.__setattr__(self, "_id", digest(self.to_document()))
+        return self._id or ""
 
     def statement(self, vault_name: str) -> Statement:
         """Return what officers sign to bring the change about."""

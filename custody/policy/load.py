@@ -9,12 +9,12 @@ is `check.py`'s business. Whether the time zone exists is judged where its rules
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from custody.bitcoin.amount import FeeRate, parse_amount
 from custody.documents import strict_yaml
-from custody.documents.canonical_json import canonical
+from custody.documents.canonical_json import canonical, parse_canonical
 from custody.documents.format_tag import require_format
 from custody.documents.names import check_name
 from custody.documents.strict_yaml import MarkedDocument
@@ -76,7 +76,13 @@ def policy_from_document(document: JsonValue) -> SpendPolicy:
     Raises:
         InvalidInput: as `load_policy()`, with the field's path alone.
     """
-    return _policy_of(unmarked(document))
+    return _policy_of_canonical(canonical(document))
+
+
+@lru_cache(maxsize=16)
+def _policy_of_canonical(document: bytes) -> SpendPolicy:
+    """Read a policy, once for the same bytes: each entry about it, and each rule that judges it, reads it again."""
+    return _policy_of(unmarked(parse_canonical(document)))
 
 
 def _policy_of(document: MarkedDocument) -> SpendPolicy:

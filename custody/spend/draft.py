@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from custody.bitcoin.address import script_of
 from custody.bitcoin.amount import Sats, format_btc, sats, sum_sats
-from custody.bitcoin.derivation import ScriptDeriver
 from custody.bitcoin.descriptor import Branch
 from custody.bitcoin.hashing import sha256
 from custody.bitcoin.script import dust_threshold
@@ -100,7 +99,7 @@ def draft(request: DraftRequest, setting: DraftSetting) -> Draft:
     vault = setting.vault
     _require_spendable_vault(vault)
     payees = tuple(_checked_payee(payee, vault) for payee in request.payees)
-    change_script = ScriptDeriver(vault.descriptor).at(Branch.CHANGE, request.change_index).script_pubkey
+    change_script = vault.deriver.at(Branch.CHANGE, request.change_index).script_pubkey
     selection = _select(request, setting, payees, change_script)
     destinations, change_value = _values(request, selection)
     change = () if not change_value else (_change(vault, request.change_index, change_value),)

@@ -16,6 +16,7 @@ account, can't be seen here: only a signature per person shows that they hold se
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from custody.bitcoin.curve import PublicKey
 from custody.bitcoin.keys import HARDENED, ExtendedKey, child_tweak
@@ -37,6 +38,12 @@ class Relation:
 
 def related_keys(keys: Sequence[ExtendedKey]) -> tuple[Relation, ...]:
     """Return every relation that the search finds, each pair once."""
+    return _found_among(tuple(keys))
+
+
+@lru_cache(maxsize=16)
+def _found_among(keys: tuple[ExtendedKey, ...]) -> tuple[Relation, ...]:
+    """Search, once for the same keys: a command asks more than once, and a search takes 0.1 s and more."""
     found: dict[tuple[int, int], Relation] = {}
     for ancestor in range(len(keys)):
         for relation in _relations_of(ancestor, keys):
