@@ -52,6 +52,18 @@ def test_an_honest_statement_is_valid_on_the_auditor_s_own_node(scene: ReservesS
     assert codes(found) == set()
 
 
+@pytest.mark.parametrize("route", ["pof", "bip127"])
+def test_one_proof_over_all_coins_is_valid_there_too(scene: ReservesScene, route: str) -> None:
+    challenge = scene.ask(f"honest-{route}")
+    statement = scene.holder.prove(challenge, "--disclose", "descriptor", route=route, name=f"honest-{route}")
+    done = scene.verify(statement, "--challenge", challenge)
+    assert (done.exit_code, done.json["result"], done.json["total_sats"]) == (0, "valid", TOTAL)
+    assert len(done.json["statements"][0]["signed_keys"]) == 2
+    lying = replace(parse_statement(statement.read_bytes()), total=Sats(TOTAL * 2))
+    caught = scene.verify(changed(scene, f"lying-{route}", lying), "--challenge", challenge)
+    assert (caught.exit_code, codes(caught.json), caught.json["total_sats"]) == (3, {"RESERVE_TOTAL_DIFFERS"}, TOTAL)
+
+
 def test_a80_one_vault_in_two_reports_is_counted_once(scene: ReservesScene, tmp_path: Path) -> None:
     """The second report is another holder's, of the same vault with its keys in another order."""
     ours, theirs = scene.ask("a80-ours"), scene.ask("a80-theirs", holder="Treasury")
