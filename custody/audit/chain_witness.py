@@ -9,6 +9,7 @@ contradicts nothing: only a node can tell, and whoever shows these findings has 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from custody.audit.block_witness import BlockWitness, Placed
 from custody.audit.fold_chain import Observation
 from custody.audit.state import ProposalRecord, SeenTransaction
 from custody.audit.state_builder import StateBuilder
@@ -23,9 +24,6 @@ _MAX_STEP = 100_000
 """No observation finds an index so far above the highest in use: deriving up to it would take for ever."""
 _UNSEEN_AFTER = 100
 """Blocks after which a payment that was sent and never seen again is named."""
-
-Placed = tuple[int, str]
-"""An entry, and what contradicts it, in words."""
 
 
 @dataclass(slots=True)
@@ -43,6 +41,7 @@ class ChainWitness:
     """Broadcasts by txid: the entry, the tip's height then, and the proposal."""
     _spender: dict[OutPoint, str] = field(default_factory=dict)
     """Who spent a coin in a block last."""
+    _blocks: BlockWitness = field(default_factory=BlockWitness)
 
     def learn_draft(self, state: StateBuilder, record: ProposalRecord) -> list[str]:
         """Take a draft's PSBT as evidence, and return what earlier observations say against it."""
@@ -72,10 +71,9 @@ class ChainWitness:
             if one.txid in here:
                 found.append(f"it has transaction {one.txid} twice")
             here[one.txid] = one
+        found += self._blocks.judge(state, observed, here)
         around = _Around(state, here, frozenset(observed.lost))
         for one in here.values():
-            if one.height is not None and one.height > observed.tip.height:
-                found.append(f"{one.txid} stands in block {one.height}, above the tip at {observed.tip.height}")
             found += self._against_outputs(state, one)
             found += self._against_inputs(around, one)
             found += self._against_transaction(one)
@@ -83,15 +81,7 @@ class ChainWitness:
 
     def finish(self, state: StateBuilder) -> Iterator[Placed]:
         """Yield what is still contradicted at the end of the journal."""
-        blocks: dict[int, SeenTransaction] = {}
-        for one in state.transactions.values():
-            if one.height is not None:
-                first = blocks.setdefault(one.height, one)
-                if first.block_hash != one.block_hash:
-                    yield (
-                        one.seq,
-                        f"block {one.height} is {one.block_hash}; by entry {first.seq} it is {first.block_hash}",
-                    )
+        yield from self._blocks.finish(state)
         for outpoint, (seq, txid) in self._pending.items():
             if not _is_ours(state.transactions.get(outpoint.txid), outpoint.vout) and txid in state.transactions:
                 yield seq, f"{txid} spends {outpoint} of the vault, and no observation has that coin"
@@ -133,6 +123,8 @@ class ChainWitness:
     def _against_inputs(self, around: "_Around", one: SeenTransaction) -> Iterator[str]:
         if len({spent.outpoint for spent in one.inputs}) < len(one.inputs):
             yield f"{one.txid} spends one coin twice"
+        if one.inputs and one.is_coinbase:
+            yield f"{one.txid} is called a miner's reward, and spends coins of the vault"
         for spent in one.inputs:
             outpoint = spent.outpoint
             made_by = around.known(outpoint.txid)
@@ -154,6 +146,9 @@ class ChainWitness:
         if digest is not None and digest != _digest_seen(one):
             yield f"it gives {one.txid} other outputs than the transaction itself has, which stands in the journal"
         if payment is None:
+            left = sum(spent.value for spent in one.inputs) - sum(output.value for output in one.outputs)
+            if one.inputs and one.fee is not None and one.fee < left:
+                yield f"{one.txid} pays a fee of {one.fee} sat, and the vault's coins alone leave {left} sat"
             return
         if {spent.outpoint for spent in one.inputs} != set(payment.proposal.inputs):
             yield f"{one.txid} is proposal {payment.proposal_id[:16]}, and not all coins that it spends are named"

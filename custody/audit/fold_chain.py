@@ -46,6 +46,8 @@ _KEYS = frozenset(
 class Observation:
     """What one entry says of the chain."""
 
+    seq: int
+    """Of the entry."""
     tip: SeenTip
     incomplete: tuple[str, ...]
     """Why it is not complete; empty where it is."""
@@ -86,6 +88,7 @@ def read_observation(state: StateBuilder, entry: Entry) -> Observation:
     for branch in ("receive", "change"):
         integer_of(scanned[branch], f"scanned.{branch}")
     found = Observation(
+        seq=entry.seq,
         tip=_tip_of(body["tip"]),
         incomplete=incomplete,
         compared=boolean_of(body["compared_with_utxo_set"], "compared_with_utxo_set"),

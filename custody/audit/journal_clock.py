@@ -35,7 +35,7 @@ class ClockWatch:
     def judge(self, entry: Entry) -> list[Finding]:
         """Return what steps back at the next entry."""
         found = [*self._judge_time(entry)]
-        for tip in (entry.tip, _observed_tip(entry)):
+        for tip in (entry.tip, observed_tip(entry)):
             if tip is not None:
                 found += self._judge_tip(tip, entry.seq)
                 self._tip = tip
@@ -62,7 +62,7 @@ class ClockWatch:
         return []
 
 
-def _observed_tip(entry: Entry) -> EntryTip | None:
+def observed_tip(entry: Entry) -> EntryTip | None:
     """Return the tip that an observation brings; whether its body is sound is for the fold to say."""
     if entry.kind != _OBSERVED or "tip" not in entry.body:
         return None

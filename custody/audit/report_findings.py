@@ -59,6 +59,15 @@ def _of_outflows(outflows: Sequence[ReportedOutflow]) -> Iterator[Finding]:
                 f"{show_amount(one.paid + one.fee)} left in transaction {txid[:_SHOWN]}…, and {why}",
                 "Ask who spent it. If nobody knows, other people can sign for this vault.",
             )
+        elif one.proposal is None or one.is_unapproved:
+            yield Finding(
+                Code.OUTFLOW_ON_WORD,
+                Severity.WARN,
+                txid,
+                f"{show_amount(one.paid + one.fee)} left in transaction {txid[:_SHOWN]}…, and only an unsigned entry "
+                "of the journal explains it",
+                "Ask who accepted it and what it was for: whoever can write to the journal can write that.",
+            )
         elif one.people is not None and not one.people.signing.is_complete:
             yield Finding(
                 Code.SIGNATURES_MISSING,

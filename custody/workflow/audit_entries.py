@@ -8,6 +8,7 @@ from array import array
 from collections import Counter
 from dataclasses import replace
 
+from custody.audit.block_witness import TipWatch
 from custody.audit.chain_view import unexplained_outflows
 from custody.audit.chain_witness import ChainWitness
 from custody.audit.fold import ADOPTED, Replay
@@ -29,6 +30,7 @@ from custody.errors import Altered, CustodyError, Finding, Severity, UpgradeNeed
 from custody.policy.decision import Gate
 from custody.ports import Progress
 from custody.vault.vault import Vault
+from custody.workflow.audit_claims import claims_of
 from custody.workflow.audit_decisions import gate_of, gate_problem
 from custody.workflow.audit_signatures import Problem, final_problems, signature_problems
 from custody.workflow.audited import Findings
@@ -45,6 +47,7 @@ _ADVICE = {
     Code.AUTHORITY_DISREGARDED: "Find out who wrote it: this program never does. Nothing here counts it.",
     Code.POLICY_DENIED: "Find out who went on against the policy, and whether the payment was sent.",
     Code.APPROVALS_MISSING: "Find out who went on without it, and whether the payment was sent.",
+    Code.OUTFLOW_ON_WORD: "Ask who accepted it and what it was for: whoever can write to the journal can write that.",
     Code.BROADCAST_UNSEEN: "Ask your own node what became of it.",
     Code.UNEXPLAINED_OUTFLOW: "Ask who spent it: no proposal that had its approvals, and nobody's word, explains it.",
 }
@@ -62,6 +65,7 @@ class EntryAudit:
         self._expected = expected
         self._replay = Replay()
         self._clocks = ClockWatch()
+        self._tips = TipWatch()
         self._witness: ChainWitness | None = None
         self._places = _Places()
 
@@ -75,6 +79,9 @@ class EntryAudit:
         self._places.note(entry, line)
         for finding in self._clocks.judge(entry):
             self._add(entry.seq, finding)
+        false_tip = self._tips.judge(entry)
+        if false_tip is not None:
+            self._refuse(entry.seq, Code.ENTRY_CONTRADICTED, false_tip)
         if not self._replay.has_begun:
             self._begin(entry)
             return
@@ -187,9 +194,13 @@ class EntryAudit:
         return gate_problem(self._replay.state, self.vault, record, gate)
 
     def _after(self, builder: StateBuilder, entry: Entry) -> None:
-        """Judge what a proposal's entry brought, now that it stands."""
+        """Judge what an entry brought, now that it stands."""
+        if self.vault is None or self._witness is None:
+            return
+        for severity, code, words in claims_of(builder, self.vault, entry):
+            self._add(entry.seq, _finding(code, entry.seq, words, severity))
         record = _record_of(builder, entry)
-        if record is None or self.vault is None or self._witness is None:
+        if record is None:
             return
         problems: list[Problem] = []
         if entry.kind == DRAFTED:

@@ -263,6 +263,87 @@ def a_block_above_the_tip(export: Export) -> None:
     export.body(OBSERVED)["transactions"][0]["height"] = 1_000_000
 
 
+def a_spend_below_its_coin(export: Export) -> None:
+    """Move the second payment to a block below the one that made the coin which it spends."""
+    export.body(44)["transactions"][0]["height"] = 109
+
+
+def a_reward_spent_early(export: Export) -> None:
+    for at in (SEEN + 1, 44):
+        export.body(at)["transactions"][0]["height"] = 100
+
+
+def one_block_at_two_heights(export: Export) -> None:
+    first, second = export.body(OBSERVED)["transactions"][:2]
+    second["block_hash"] = first["block_hash"]
+
+
+def another_block_at_the_tip(export: Export) -> None:
+    export.body(OBSERVED)["transactions"][0]["height"] = export.body(OBSERVED)["tip"]["height"]
+
+
+def a_block_that_vanishes_from_below_others(at: int) -> Callable[[Export], None]:
+    """Append what a reorganization looks like, and keep all blocks above the one that is to be forgotten."""
+
+    def edit(export: Export) -> None:
+        lost = export.body(at)["transactions"][-1]["block_hash"]
+        export.insert(45, "chain_observed", {**export.body(44), "transactions": [], "vanished_blocks": [lost]})
+
+    return edit
+
+
+def a_block_moved_below_others(export: Export) -> None:
+    moved = deepcopy(export.body(SEEN + 1)["transactions"][0])
+    lost, moved["block_hash"], moved["height"] = moved["block_hash"], "ef" * 32, 111
+    export.insert(45, "chain_observed", {**export.body(44), "transactions": [moved], "vanished_blocks": [lost]})
+
+
+def a_payment_as_a_reward(export: Export) -> None:
+    export.body(SEEN + 1)["transactions"][0]["coinbase"] = True
+
+
+def a_tip_of_no_observation(export: Export) -> None:
+    """Show the office a later time, in which whatever waits has waited long enough."""
+    for entry in export.entries[46:]:
+        entry["tip"] = entry["tip"] | {"median_time_past": entry["tip"]["median_time_past"] + 86_400}
+
+
+def a_strangers_address_handed_out(export: Export) -> None:
+    export.body(NEWEST)["address"] = stranger(99)
+
+
+def _theft(export: Export) -> dict[str, Any]:
+    """Return a transaction that takes a coin which no proposal spends."""
+    drafted = {one for at in (DRAFT, DRAFT_2, 45) for one in export.body(at)["proposal"]["inputs"]}
+    for made in export.body(OBSERVED)["transactions"]:
+        for output in made["outputs"]:
+            outpoint = f"{made['txid']}:{output['vout']}"
+            if output["branch"] is not None and outpoint not in drafted:
+                spent = {"outpoint": outpoint, **{name: output[name] for name in ("value_sats", "branch", "index")}}
+                paid = {"vout": 0, "value_sats": output["value_sats"] - 500, "branch": None, "index": None}
+                paid["script_pubkey"] = script_of(stranger(98), Network.REGTEST).hex()
+                return {
+                    "txid": "ab" * 32,
+                    "height": 118,
+                    "block_hash": "cd" * 32,
+                    "coinbase": False,
+                    "fee_sats": 500,
+                    "inputs": [spent],
+                    "outputs": [paid],
+                }
+    raise LookupError
+
+
+def a_theft_that_somebody_accepts(export: Export) -> None:
+    export.body(44)["transactions"].append(_theft(export))
+    body = {"outpoints": [], "txids": ["ab" * 32], "prior_history": None, "reason": "known to us"}
+    export.insert(45, "coins_accepted", body)
+
+
+def a_fee_below_what_left(export: Export) -> None:
+    export.body(44)["transactions"].append({**_theft(export), "fee_sats": 499})
+
+
 def an_unknown_kind(export: Export) -> None:
     export.entries[NEWEST]["kind"] = "coins_minted"
 
@@ -314,7 +395,7 @@ CASES = {
     "backdated before the checkpoint": Case(
         a_day_back(APPROVE_ANN), (("JOURNAL_FORK", CHECKPOINT - 1),), with_checkpoint=True
     ),
-    "an old chain shown": Case(an_old_chain, (("CLOCK_STEPPED_BACK", APPROVE_2),), exit_code=0, severity="warn"),
+    "an old chain shown": Case(an_old_chain, (("CLOCK_STEPPED_BACK", APPROVE_2),), severity="warn"),
     "forged checkpoint": Case(a_forged_checkpoint, (("AUTHORITY_DISREGARDED", CHECKPOINT),)),
     "duplicated seq": Case(one_position_twice, (("JOURNAL_ALTERED", APPROVE_ANN),), rehashed=False),
     "foreign journal_id": Case(a_foreign_journal_id, (("JOURNAL_ALTERED", FROZEN),)),
@@ -328,6 +409,24 @@ CASES = {
     "observation: an outpoint twice": Case(a_coin_spent_twice, (("ENTRY_CONTRADICTED", 44),)),
     "observation: a payment without inputs": Case(a_payment_that_spends_nothing, (("ENTRY_CONTRADICTED", SEEN),)),
     "observation: above the tip": Case(a_block_above_the_tip, (("ENTRY_CONTRADICTED", OBSERVED),)),
+    "observation: spent before it was made": Case(a_spend_below_its_coin, (("ENTRY_CONTRADICTED", 44),)),
+    "observation: a reward spent early": Case(a_reward_spent_early, (("ENTRY_CONTRADICTED", SEEN + 1),)),
+    "observation: a block at two heights": Case(one_block_at_two_heights, (("ENTRY_CONTRADICTED", OBSERVED),)),
+    "observation: another block at the tip": Case(another_block_at_the_tip, (("ENTRY_CONTRADICTED", OBSERVED),)),
+    "reorganization that forgets a payment": Case(
+        a_block_that_vanishes_from_below_others(SEEN + 1), (("ENTRY_CONTRADICTED", 45),)
+    ),
+    "reorganization that forgets an inflow": Case(
+        a_block_that_vanishes_from_below_others(OBSERVED), (("ENTRY_CONTRADICTED", 45),)
+    ),
+    "reorganization that moves a payment": Case(a_block_moved_below_others, (("ENTRY_CONTRADICTED", 45),)),
+    "observation: a payment as a reward": Case(a_payment_as_a_reward, (("ENTRY_CONTRADICTED", SEEN + 1),)),
+    "observation: a fee too low": Case(a_fee_below_what_left, (("ENTRY_CONTRADICTED", 44),)),
+    "a tip that nobody observed": Case(a_tip_of_no_observation, (("ENTRY_CONTRADICTED", 46),)),
+    "address of a stranger": Case(a_strangers_address_handed_out, (("ENTRY_CONTRADICTED", NEWEST),)),
+    "theft, accepted in a word": Case(
+        a_theft_that_somebody_accepts, (("OUTFLOW_ON_WORD", 45),), exit_code=0, severity="warn"
+    ),
     "unknown kind": Case(an_unknown_kind, (("UPGRADE_NEEDED", NEWEST),), exit_code=6),
     "vault": Case(another_vault, (("JOURNAL_ALTERED", 0),)),
 }
