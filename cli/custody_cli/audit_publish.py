@@ -18,8 +18,11 @@ from custody.codes import Code
 from custody.errors import CheckFailed, JsonValue
 from custody.workflow import checkpoint
 from custody.workflow.checkpoint import SignedHead
+from custody.workflow.office import open_office
+from custody.workflow.publication import require_addresses_allowed
 from custody.workspace.swapped_folder import publish_folder, replace_folder
 from custody_cli.audit_sources import ChainArguments, ChainChoice, chain_options
+from custody_cli.loading import workspace_if_any
 from custody_cli.options import CustodyCommand, examples, read_input
 from custody_cli.output import Answer, Line, Style, Styled
 from custody_cli.page_check import attached_files, checkpoint_facts, generator, require_own_page
@@ -75,10 +78,13 @@ def publish(
 
     The statements are verified with your node first; without a clean yes nothing is written. The page is whole or
     not there at all, and equal input gives equal bytes: a number changed in it later is found by the command that
-    the page prints.
+    the page prints. Where the workspace's policy wants commitments, a page with addresses is refused (exit 4).
     """
     if commitments != (salts is not None):
         raise click.UsageError("--commitments and --salts go together")
+    workspace = workspace_if_any(session)
+    if workspace is not None and not commitments:
+        require_addresses_allowed(open_office(workspace).state)
     statements = tuple(parse_statement(read_input(name, max_bytes=reserves.MAX_BYTES)) for name in statement_files)
     heads = tuple(SignedHead.from_bytes(read_input(name, max_bytes=checkpoint.MAX_BYTES)) for name in checkpoint_files)
     if replace:

@@ -37,6 +37,20 @@ def workspace_of(session: Session) -> Workspace:
     return find_workspace(session.vault_directory, None, Path.cwd())
 
 
+def workspace_if_any(session: Session) -> Workspace | None:
+    """Return the workspace as `workspace_of`; None where none is named and none is near.
+
+    Raises:
+        InvalidInput: VAULT_NOT_FOUND, one is named and isn't there.
+    """
+    try:
+        return workspace_of(session)
+    except InvalidInput as error:
+        if error.code is not Code.VAULT_NOT_FOUND or session.vault_directory is not None:
+            raise
+        return None
+
+
 def load_vault(session: Session, vault_file_path: str | None) -> Vault:
     """Return the vault of `--vault-file`, else the workspace's, compared with its journal.
 

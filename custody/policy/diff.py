@@ -68,6 +68,8 @@ def _differences(old: SpendPolicy, new: SpendPolicy) -> Differences:
     yield from _coin_differences(old.coins, new.coins)
     every = Limit(old.prove_keys_every), Limit(new.prove_keys_every)
     yield from limit_differences("keys.prove_every", *every, show_duration)
+    shown = old.publishes_addresses, new.publishes_addresses
+    yield from flag_differences("publication.addresses: shown", *shown, when_harder=False)
     if old.payment is None or new.payment is None:
         yield from _presence("payment", old.payment is not None, new.payment is not None)
     else:

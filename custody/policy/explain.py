@@ -60,6 +60,8 @@ def _sentences(policy: SpendPolicy) -> Iterator[str]:
     if policy.prove_keys_every is not None:
         interval = show_duration(policy.prove_keys_every)
         yield f"Each key proves every {interval} that it is alive; one that is overdue is named, and stops no payment."
+    if not policy.publishes_addresses:
+        yield "The reserve's public page shows a commitment for each address, and no address."
     if policy.payment is None:
         yield "Payments to others are forbidden."
     else:

@@ -1,7 +1,7 @@
 """Reading a spend policy (`custody-policy/1`), strictly, from YAML or from the journal.
 
 Every field of a section must be there; a section that isn't there forbids its kind (without `keys`, nothing asks
-for proofs of keys). Unknown
+for proofs of keys; without `publication`, addresses may be published). Unknown
 keys, unknown formats and contradictions inside one field are refused with line and column
 where the text was YAML. What only a person can judge (a tier weaker than the one below it)
 is `check.py`'s business. Whether the time zone exists is judged where its rules are read.
@@ -54,7 +54,7 @@ _RATE_UNIT = "sat/vb"
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", re.ASCII)
 _CLOCK = re.compile(r"(?P<hour>[01][0-9]|2[0-4]):(?P<minute>[0-5][0-9])", re.ASCII)
 _REQUIRED = ("format", "name", "version", "time_zone", "governance", "coins", "allowlist")
-_SECTIONS = ("keys", "payment", "internal", "bump", "cancel", "emergency")
+_SECTIONS = ("keys", "publication", "payment", "internal", "bump", "cancel", "emergency")
 _CONSENT = ("approvals", "waiting", "hours")
 _TRANSACTION = ("fee", "confirmations", "inputs", "locktime", "replaceable", "expiry")
 _LIMITS = ("payment", "day", "week", "month")
@@ -98,6 +98,7 @@ def _policy_of(document: MarkedDocument) -> SpendPolicy:
         allowlist_waiting=_duration(allowlist["waiting"]),
         coins=_coins(found["coins"]),
         prove_keys_every=_section(found, "keys", _prove_every),
+        publishes_addresses=_section(found, "publication", _publishes_addresses) is not False,
         payment=_section(found, "payment", _payment),
         internal=_section(found, "internal", _move),
         bump=_section(found, "bump", _move),
@@ -137,6 +138,10 @@ def _prove_every(place: Place) -> int:
     if not seconds:
         raise found["prove_every"].refuse("0 would make every key overdue at once; leave out `keys` to ask for nothing")
     return seconds
+
+
+def _publishes_addresses(place: Place) -> bool:
+    return place.members(("addresses",))["addresses"].choice("shown", "committed") == "shown"
 
 
 def _payment(place: Place) -> PaymentSection:

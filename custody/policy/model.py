@@ -163,6 +163,8 @@ class SpendPolicy:
     prove_keys_every: int | None
     """Seconds after which each key should have proven again that it is alive; None where nothing asks for it.
     Never a gate: no payment waits for it."""
+    publishes_addresses: bool
+    """Whether the reserve's public page may show addresses; else commitments alone."""
     payment: PaymentSection | None
     internal: MoveSection | None
     bump: MoveSection | None

@@ -133,6 +133,8 @@ class _Writer:
         }
         if policy.prove_keys_every is not None:
             document["keys"] = {"prove_every": duration(policy.prove_keys_every)}
+        if not policy.publishes_addresses:
+            document["publication"] = {"addresses": "committed"}
         if policy.payment is not None:
             document["payment"] = self.payment(policy.payment)
         for name, section in (("internal", policy.internal), ("bump", policy.bump), ("cancel", policy.cancel)):

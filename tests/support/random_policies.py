@@ -145,6 +145,10 @@ def random_document(random: Random) -> Document:
     for section in ("payment", "internal", "bump", "cancel", "emergency"):
         if random.random() < 0.06:
             del document[section]
+    if random.random() < 0.5:
+        document["keys"] = {"prove_every": random.choice(("1h", "90d"))}
+    if random.random() < 0.5:
+        document["publication"] = {"addresses": random.choice(("shown", "committed"))}
     return document
 
 

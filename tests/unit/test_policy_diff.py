@@ -208,6 +208,13 @@ def test_another_spelling_changes_nothing() -> None:
     assert diff(put("governance.waiting", "2d")) == PolicyDiff((), (), ())
 
 
+def test_addresses_that_may_be_published_again_are_easier() -> None:
+    committed, shown = (put("publication", {"addresses": word}) for word in ("committed", "shown"))
+    assert diff(shown) == PolicyDiff((), (), ())
+    assert diff(committed).harder == ("publication.addresses: shown: from yes to no",)
+    assert back(committed).easier == ("publication.addresses: shown: from no to yes",)
+
+
 def test_no_interval_for_proofs_of_keys_is_easier_than_any() -> None:
     assert diff(drop("keys")).easier == ("keys.prove_every: from 90 days to unlimited",)
     assert back(drop("keys")).harder == ("keys.prove_every: from unlimited to 90 days",)

@@ -147,6 +147,12 @@ def test_an_empty_section_is_refused_and_an_absent_one_is_none() -> None:
     assert (policy.payment, policy.internal, policy.bump, policy.cancel, policy.emergency) == (None,) * 4 + ((),)
     assert policy.prove_keys_every is None
     assert policy_from_document({**document, "emergency": []}).emergency == ()
+    assert policy.publishes_addresses
+    shown, committed = ({**document, "publication": {"addresses": word}} for word in ("shown", "committed"))
+    assert policy_from_document(shown).publishes_addresses and not policy_from_document(committed).publishes_addresses
+    for wrong in ({"addresses": "hidden"}, {"addresses": True}, {}, {"addresses": "shown", "amounts": "shown"}):
+        with pytest.raises(InvalidInput):
+            policy_from_document({**document, "publication": wrong})
     document = strict_yaml.load(BANK)
     document["payment"]["tiers"] = []
     with pytest.raises(InvalidInput, match="there is no tier; leave out the whole section"):
