@@ -16,7 +16,7 @@ from custody.people.quorum import Quorum
 from custody.policy.check import unreachable_quorums
 from custody.policy.diff import is_no_weaker
 from custody.policy.facts import OfficerFact
-from custody.policy.load import policy_from_document
+from custody.policy.load import policy_from_canonical
 from custody.policy.model import SpendPolicy
 
 
@@ -44,7 +44,7 @@ class Electorate:
                 rest = {name: one for name, one in gov.officers.items() if name != payload.name}
                 return cls(((rule, gov.officers), (rule, rest)))
             case ChangeKind.ADOPT:
-                after = governance_quorum(policy_from_document(payload.policy))
+                after = governance_quorum(policy_from_canonical(change.policy_bytes))
                 return cls(((rule, gov.officers), (after, gov.officers)))
             case _:
                 return cls(((rule, gov.officers),))
@@ -94,7 +94,7 @@ def waiting_time(gov: GovernanceState, change: Change) -> int:
         return 0
     if change.kind is ChangeKind.ENROL:
         return gov.policy.governance.waiting
-    if change.kind is ChangeKind.ADOPT and not is_no_weaker(gov.policy, policy_from_document(change.payload.policy)):
+    if change.kind is ChangeKind.ADOPT and not is_no_weaker(gov.policy, policy_from_canonical(change.policy_bytes)):
         return gov.policy.governance.waiting
     return 0
 
@@ -178,7 +178,7 @@ def _adoption_problem(gov: GovernanceState, change: Change) -> str | None:
 
 def _policy_problem(change: Change, officers: Mapping[str, Officer], *, above: int) -> str | None:
     try:
-        policy = policy_from_document(change.payload.policy)
+        policy = policy_from_canonical(change.policy_bytes)
     except CustodyError as error:
         return error.message
     if policy.version <= above:

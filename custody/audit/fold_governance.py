@@ -28,7 +28,7 @@ from custody.people.approval import require_signed
 from custody.people.change import Change, ChangeKind
 from custody.people.officer import ADMINISTRATOR, SIGNER, Officer
 from custody.people.statement import attest_statement, checkpoint_statement
-from custody.policy.load import policy_from_document
+from custody.policy.load import policy_from_canonical
 from custody.spend.document import boolean_of, fields_of, hash_of, integer_of, text_of
 from custody.vault.vault import Vault
 
@@ -238,7 +238,7 @@ def _in_force(gov: GovernanceState, change: Change, approvers: tuple[str, ...], 
 
 
 def _with_policy(gov: GovernanceState, change: Change) -> GovernanceState:
-    policy = policy_from_document(change.payload.policy)
+    policy = policy_from_canonical(change.policy_bytes)
     return replace(
         gov,
         policy=policy,

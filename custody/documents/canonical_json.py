@@ -154,7 +154,9 @@ def _require_document_values(root: object) -> None:
     for _depth in range(MAX_DEPTH):
         inner: list[object] = []
         for value in level:
-            inner.extend(_checked_children(value))
+            # Nearly everything is plain text; the rest is judged with more words.
+            if type(value) is not str or not value.isascii():
+                inner.extend(_checked_children(value))
         if not inner:
             return
         level = inner
@@ -164,7 +166,8 @@ def _require_document_values(root: object) -> None:
 def _checked_children(value: object) -> Sequence[object]:
     if isinstance(value, dict):
         for key in value:
-            _require_text(key)
+            if type(key) is not str or not key.isascii():
+                _require_text(key)
         return list(value.values())
     if isinstance(value, list):
         return value
@@ -185,8 +188,6 @@ def _require_text(value: object) -> None:
         raise _malformed("a number is not whole")
     if not isinstance(value, str):
         raise _malformed(f"a value or key of type `{type(value).__name__}` does not belong in a document")
-    if value.isascii():
-        return
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint
-from custody.documents.canonical_json import digest
+from custody.documents.canonical_json import canonical, digest
 from custody.documents.format_tag import require_format
 from custody.documents.names import check_name
 from custody.errors import JsonValue
@@ -80,6 +80,7 @@ class Change:
     """Who says that they proposed it: a claim."""
     nonce: str
     _id: str | None = field(default=None, init=False, repr=False, compare=False)
+    _policy: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.kind is ChangeKind.FOUND) is not (self.number == 0 and self.predecessor is None):
@@ -94,6 +95,14 @@ class Change:
         if self._id is None:
             object.__setattr__(self, "_id", digest(self.to_document()))
         return self._id or ""
+
+    @property
+    def policy_bytes(self) -> bytes:
+        """The canonical form of the policy that it brings; `null` where it brings none."""
+        # Computed once, as `change_id`: every signature under it is over the policy's digest.
+        if self._policy is None:
+            object.__setattr__(self, "_policy", canonical(self.payload.policy))
+        return self._policy or b""
 
     def statement(self, vault_name: str) -> Statement:
         """Return what officers sign to bring the change about."""
@@ -138,7 +147,7 @@ class Change:
         payload = self.payload
         facts = [("officer", _officer_words(one)) for one in payload.officers]
         if payload.policy is not None:
-            facts.append(("policy", policy_words(payload.policy)))
+            facts.append(("policy", _policy_words(payload.policy, hashlib.sha256(self.policy_bytes).hexdigest())))
         if payload.name is not None:
             facts.append(("removes", payload.name))
         if payload.entry is not None:
@@ -199,10 +208,19 @@ _KEYS = ("format", "vault_id", "network", "kind", "number", "predecessor", "payl
 
 def policy_words(policy: JsonValue) -> str:
     """Return name, version and digest of a policy document, for a statement's line."""
+    return _policy_words(policy, digest(policy))
+
+
+def _policy_words(policy: JsonValue, policy_digest: str) -> str:
+    name, version = _named_policy(policy)
+    return f"{name}, version {version}, digest {policy_digest}"
+
+
+def _named_policy(policy: JsonValue) -> tuple[str, int]:
     if not isinstance(policy, dict):
         raise malformed("a policy is not a document")
     name, version = text_of(policy.get("name"), "policy.name"), integer_of(policy.get("version"), "policy.version")
-    return f"{check_name(name)}, version {version}, digest {digest(policy)}"
+    return check_name(name), version
 
 
 def _officer_words(officer: Officer) -> str:
@@ -234,14 +252,14 @@ def _payload_of(kind: ChangeKind, value: JsonValue) -> Payload:
         case ChangeKind.FOUND:
             found = fields_of(value, "payload", ("officers", "policy"))
             officers = list_of(Officer.from_document, found["officers"], "officers")
-            policy_words(found["policy"])
+            _named_policy(found["policy"])
             return Payload(officers=officers, policy=found["policy"])
         case ChangeKind.ENROL:
             found = fields_of(value, "payload", ("officer",))
             return Payload(officers=(Officer.from_document(found["officer"]),))
         case ChangeKind.ADOPT:
             found = fields_of(value, "payload", ("policy",))
-            policy_words(found["policy"])
+            _named_policy(found["policy"])
             return Payload(policy=found["policy"])
         case ChangeKind.REVOKE | ChangeKind.DISALLOW:
             return Payload(name=_name_of(fields_of(value, "payload", ("name",))["name"], "payload.name"))

@@ -76,12 +76,16 @@ def policy_from_document(document: JsonValue) -> SpendPolicy:
     Raises:
         InvalidInput: as `load_policy()`, with the field's path alone.
     """
-    return _policy_of_canonical(canonical(document))
+    return policy_from_canonical(canonical(document))
 
 
 @lru_cache(maxsize=16)
-def _policy_of_canonical(document: bytes) -> SpendPolicy:
-    """Read a policy, once for the same bytes: each entry about it, and each rule that judges it, reads it again."""
+def policy_from_canonical(document: bytes) -> SpendPolicy:
+    """Read a policy from its canonical form, once for the same bytes: each signature under it asks for it again.
+
+    Raises:
+        InvalidInput: as `policy_from_document()`.
+    """
     return _policy_of(unmarked(parse_canonical(document)))
 
 

@@ -20,7 +20,7 @@ from custody.people.officer import Officer
 from custody.people.statement import Statement
 from custody.policy.diff import PolicyDiff, diff_policies
 from custody.policy.explain import explain_policy
-from custody.policy.load import policy_from_document
+from custody.policy.load import policy_from_canonical
 from custody.policy.model import SpendPolicy
 from custody.spend.expiry import format_time
 from custody.workflow.office import Desk, Office
@@ -154,7 +154,7 @@ def view_change(office: Office, record: ChangeRecord) -> ChangeView:
     """Return a change with its statement, what is missing, and what its policy would change."""
     gov, change = office.state.governance, record.change
     open_still = record.status is ChangeStatus.PENDING
-    brings = None if change.payload.policy is None else policy_from_document(change.payload.policy)
+    brings = None if change.payload.policy is None else policy_from_canonical(change.policy_bytes)
     diff = None
     if brings is not None and gov.policy is not None and record.status is not ChangeStatus.IN_FORCE:
         diff = diff_policies(gov.policy, brings)
@@ -255,7 +255,7 @@ def _require_stage(gov: GovernanceState, kind: ChangeKind) -> None:
 
 def _require_sense(gov: GovernanceState, change: Change) -> None:
     if change.kind is ChangeKind.ADOPT and gov.is_founded:
-        version = policy_from_document(change.payload.policy).version
+        version = policy_from_canonical(change.policy_bytes).version
         if version <= gov.highest_version:
             raise CheckFailed(
                 Code.POLICY_VERSION_OLD,

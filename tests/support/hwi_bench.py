@@ -123,7 +123,7 @@ class Bench:
 
     def command(self) -> tuple[str, ...]:
         """Return the worker's command line."""
-        return (sys.executable, "-B", str(RUN), str(self.folder))
+        return (sys.executable, str(RUN), str(self.folder))
 
     def interpreter(self) -> Path:
         """Return a program to name as `signer.python` in custody.yaml: it runs the worker with these devices."""
@@ -134,7 +134,7 @@ class Bench:
 
     def external_command(self) -> tuple[str, ...]:
         """Return `signer.command` for custody.yaml: a stand-in that speaks Bitcoin Core's contract."""
-        return (sys.executable, "-B", str(EXTERNAL), str(self.folder))
+        return (sys.executable, str(EXTERNAL), str(self.folder))
 
     def external_bus(self, *, limits: TimeLimits = PATIENT) -> ExternalBus:
         """Return the bus over the stand-in, with the devices of the family `external`."""
