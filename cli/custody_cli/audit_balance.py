@@ -159,9 +159,9 @@ def _with(found: BlockBalance, findings: tuple[Finding, ...]) -> BlockBalance:
 def _answer(balances: list[BlockBalance], asked: str, *, by_time: bool) -> Answer:
     each = [balance_json(one, asked, by_time=by_time) for one in balances]
     exit_code = 0
-    if not all(one.is_complete for one in balances):
+    if any(one.is_complete and not one.is_agreed for one in balances):
+        exit_code = _DIFFERS  # an alarm, whatever is missing elsewhere
+    elif not all(one.is_complete for one in balances):
         exit_code = _INCOMPLETE
-    elif not all(one.is_agreed for one in balances):
-        exit_code = _DIFFERS
     json = each[0] if len(each) == 1 else {"balances": each}
     return Answer(json, lambda: balance_lines(balances, asked, by_time=by_time), exit_code)

@@ -28,6 +28,9 @@ def balance_lines(balances: Sequence[BlockBalance], view: str, *, by_time: bool)
     for balance in balances:
         yield ""
         yield from _balance(balance)
+    yield ""
+    yield "What this doesn't show:"
+    yield from (f"  - {words}" for words in dict.fromkeys(words for one in balances for words in one.not_shown))
 
 
 def _balance(balance: BlockBalance) -> Iterator[Line]:

@@ -32,6 +32,11 @@ class RouteName(StrEnum):
         return _WORDS[self]
 
 
+_ONE_VIEW = (
+    "that the node keeps no coin back from all of its answers alike: both ways ask the same one. A second node tells, "
+    "or a copy of the UTXO set whose hash another node gives (`--utxo-dump`, `--expect-txoutset-hash`)"
+)
+
 _WORDS = {
     RouteName.HISTORY: "the history of the watch-only wallet",
     RouteName.UNSPENT: "the unspent outputs with later blocks undone",
@@ -104,6 +109,15 @@ class BlockBalance:
     incomplete: tuple[str, ...]
     """Why this is not the whole truth, in words."""
     findings: tuple[Finding, ...]
+    is_one_view: bool = False
+    """Whether all ways ask one node, so that nothing else would show what it hides from each of them."""
+
+    @property
+    def not_shown(self) -> tuple[str, ...]:
+        """What no balance of this kind shows, in words: it stands beside every answer."""
+        window = f"{self.window.receive} receive and {self.window.change} change"
+        beyond = f"that no coin lies beyond the first {window} scripts: search further with --window"
+        return (_ONE_VIEW, beyond) if self.is_one_view else (beyond,)
 
     @property
     def coins(self) -> tuple[HeldCoin, ...]:
@@ -155,6 +169,7 @@ class BlockBalance:
             "routes": [route.to_json() for route in self.routes],
             "window": self.window.to_json(),
             "engines": list(ENGINES),
+            "not_shown": list(self.not_shown),
             "findings": [finding.to_json() for finding in self.findings],
         }
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from custody.audit.balance import HeldCoin, Route, RouteName, replayed
 from custody.audit.state import SeenTransaction, State
 from custody.bitcoin.transaction import OutPoint
+from custody.codes import Code
+from custody.errors import Finding, Severity
 
 
 def claimed_route(state: State, height: int) -> Route:
@@ -25,7 +27,21 @@ def claim_gaps(state: State, height: int) -> tuple[str, ...]:
         return ("the journal never looked at the chain",)
     if state.tip.height < height:
         return (f"the journal has seen the chain up to block {state.tip.height} only",)
-    return tuple(f"the journal calls its own view incomplete: {reason}" for reason in state.incomplete)
+    return ()
+
+
+def claim_doubts(state: State) -> tuple[Finding, ...]:
+    """Return what the journal says against its own view: it makes no balance incomplete, and excuses no difference."""
+    return tuple(
+        Finding(
+            Code.SYNC_INCOMPLETE,
+            Severity.WARN,
+            "journal",
+            f"the journal calls its own view incomplete: {reason}",
+            "Ask whoever keeps it to sync with `--full`; what the chain says doesn't depend on it.",
+        )
+        for reason in state.incomplete
+    )
 
 
 def claimed_blocks(state: State, height: int) -> Mapping[int, frozenset[str]]:

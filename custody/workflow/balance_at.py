@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from custody.audit.balance import BlockBalance, HeldCoin, Route, RouteName, differences, differing, replayed
-from custody.audit.balance_claim import claim_gaps, claimed_blocks, claimed_route
+from custody.audit.balance_claim import claim_doubts, claim_gaps, claimed_blocks, claimed_route
 from custody.audit.state import State
 from custody.bitcoin.amount import sum_sats
 from custody.bitcoin.transaction import OutPoint
@@ -138,6 +138,7 @@ def _balance(
     if journal is not None:
         routes.append(claimed_route(journal, block.height))
         incomplete += claim_gaps(journal, block.height)
+        findings += claim_doubts(journal)
         findings += _other_blocks(backend, journal, block.height)
     findings += differences(routes, _asked_alone(backend, differing(routes)))
     unconfirmed = None
@@ -153,6 +154,7 @@ def _balance(
         frozen=None if journal is None else journal.frozen,
         incomplete=tuple(incomplete),
         findings=tuple(findings),
+        is_one_view=backend.name != "snapshot" and (question.dump is None or question.dump.expected_hash is None),
     )
 
 

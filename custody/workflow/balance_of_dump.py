@@ -7,7 +7,7 @@ that node's set to the byte. Beside it a journal's claim can be compared where t
 from dataclasses import dataclass
 
 from custody.audit.balance import BlockBalance, Route, RouteName, differences
-from custody.audit.balance_claim import claim_gaps, claimed_route
+from custody.audit.balance_claim import claim_doubts, claim_gaps, claimed_route
 from custody.audit.state import State
 from custody.chain.utxo_dump import UtxoDump
 from custody.codes import Code
@@ -96,7 +96,11 @@ def balance_of_dump(
         unconfirmed=None,
         frozen=None if journal is None else journal.frozen,
         incomplete=incomplete,
-        findings=(*choice.findings(), *differences(routes, {})),
+        findings=(
+            *choice.findings(),
+            *(() if journal is None else claim_doubts(journal)),
+            *differences(routes, {}),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from support.balance_scene import BOTH_WAYS, Scene, auditor_scene, routes_of
 from support.cli import Result, run, run_json
+from support.edited_journals import Export
 from support.lying_node import LyingNode, Refusal, lying_node
 from support.node import Node
 from support.node_office import NodeOffice
@@ -160,6 +161,59 @@ def test_a35_a115_a_journal_whose_writer_left_a_coin_out_is_caught(scene: Scene,
     assert shown.txid not in where
     assert f"it is in {HISTORY} and {UNSPENT}, and not in the journal's claim" in message
     assert routes_of(answer) == {"history": 175_000_000, "unspent": 175_000_000, "journal": 50_000_000}
+
+
+def test_a35_a115_what_one_node_hides_from_every_answer_is_said_to_need_another(scene: Scene, tmp_path: Path) -> None:
+    coin = next(one for one in scene.custodian.json(["coins", "list"])["coins"] if one["frozen"])
+
+    def lie(method: str, params: Any, result: Any) -> Any:
+        if method == "listsinceblock":
+            return {**result, "transactions": [one for one in result["transactions"] if one["txid"] != coin["txid"]]}
+        if method == "listunspent":
+            return [one for one in result if one["txid"] != coin["txid"]]
+        if method == "gettxout" and params[0] == coin["txid"]:
+            return None
+        if method == "scantxoutset" and isinstance(result, dict) and "unspents" in result:
+            kept = [one for one in result["unspents"] if one["txid"] != coin["txid"]]
+            return {**result, "unspents": kept, "total_amount": sum(one["amount"] for one in kept)}
+        return result
+
+    height = scene.said[-1].height
+    dump = tmp_path / "utxo.dat"
+    written: Any = scene.auditor.rpc("dumptxoutset", str(dump), "latest")
+    words = ["--descriptor", scene.descriptor, "--network", "regtest"]
+    second = ["--utxo-dump", dump, "--expect-txoutset-hash", written["txoutset_hash"]]
+    with lying_node(scene.auditor.login, lie) as liar:
+        fooled = scene.ask("--height", height, node=liar)
+        shown = run(scene.command(*words, "--height", height, node=liar)).stdout
+        told = scene.ask(*second, exit_code=3, node=liar)
+    assert fooled["total_sats"] == scene.said[-1].total - coin["value_sats"]
+    assert fooled["not_shown"][0].startswith("that the node keeps no coin back from all of its answers alike")
+    assert f"What this doesn't show:\n  - {fooled['not_shown'][0]}" in shown
+    assert [where for where, _message in hidden(told)] == [f"{coin['txid']}:{coin['vout']}"]
+    assert len(told["not_shown"]) == 1
+
+
+def test_a35_a115_an_alarm_is_not_lowered_by_what_is_missing_elsewhere(scene: Scene, tmp_path: Path) -> None:
+    """The journal leaves a coin out, and calls its own view incomplete; and another block is one that it never saw."""
+    edited = Export.read(scene.export)
+    last = edited.all("chain_observed")[-1]
+    edited.body(last).update(complete=False, incomplete=["the node was busy"])
+    coin = next(one for one in scene.custodian.json(["coins", "list"])["coins"] if one["frozen"])
+    for at in edited.all("chain_observed"):
+        body = edited.body(at)
+        body["transactions"] = [one for one in body["transactions"] if one["txid"] != coin["txid"]]
+    path = edited.rehash().write(tmp_path / "edited.jsonl")
+    height = scene.said[-1].height
+    alone = run_json(scene.command("--journal", path, "--height", height), exit_code=3)
+    assert [one["code"] for one in alone["findings"]] == ["SYNC_INCOMPLETE", "BALANCE_DIFFERS"]
+    assert alone["complete"] is True
+    scene.custodian.node.mine(1)
+    scene.follow()
+    newest = scene.custodian.node.rpc("getblockcount")
+    assert isinstance(newest, int)
+    both = run_json(scene.command("--journal", path, "--height", height, "--height", newest), exit_code=3)
+    assert [one["complete"] for one in both["balances"]] == [True, False]
 
 
 def test_a35_a115_a_reorganization_meanwhile_is_answered_on_one_chain(scene: Scene) -> None:

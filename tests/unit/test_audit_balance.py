@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custody.audit.balance import BlockBalance, HeldCoin, Route, RouteName, Window, differences, differing, replayed
-from custody.audit.balance_claim import claim_gaps, claimed_blocks, claimed_route
+from custody.audit.balance_claim import claim_doubts, claim_gaps, claimed_blocks, claimed_route
 from custody.audit.state import OwnInput, SeenOutput, SeenTip, SeenTransaction, State
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.network import Network
@@ -140,7 +140,19 @@ def test_a_journal_that_can_not_say_it_says_so() -> None:
     assert claim_gaps(state_of(tip=None), 5) == ("the journal never looked at the chain",)
     assert claim_gaps(state_of(tip=4), 5) == ("the journal has seen the chain up to block 4 only",)
     assert claim_gaps(state_of(tip=5), 5) == ()
-    assert claim_gaps(state_of(incomplete=("pruned",)), 5) == ("the journal calls its own view incomplete: pruned",)
+    assert claim_gaps(state_of(incomplete=("pruned",)), 5) == ()
+    assert [(one.code, one.severity, one.message) for one in claim_doubts(state_of(incomplete=("pruned",)))] == [
+        (Code.SYNC_INCOMPLETE, Severity.WARN, "the journal calls its own view incomplete: pruned")
+    ]
+
+
+def test_one_node_alone_is_said_to_be_one_node_alone() -> None:
+    two_ways = balance(Route(RouteName.HISTORY, ()), Route(RouteName.UNSPENT, ()))
+    assert [words.split(":")[0] for words in replace(two_ways, is_one_view=True).not_shown] == [
+        "that the node keeps no coin back from all of its answers alike",
+        "that no coin lies beyond the first 1000 receive and 1000 change scripts",
+    ]
+    assert len(two_ways.not_shown) == 1
 
 
 def chain_of(times: Sequence[int]) -> ChainBackend:
