@@ -30,6 +30,8 @@ $(HWI): $(READY) requirements/usb.txt requirements/hwi.txt
 demo: venv
 	$(BIN)/custody demo
 
+# Compiled modules are kept between runs and for the programs that the tests start, whatever the environment says.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: venv
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
