@@ -64,7 +64,8 @@ def report(
     """Report on a period: balances, what came and left, who signed, and what stands out.
 
     The balance is computed from the rows and from the coins; a difference is exit 3. No clock and no node is asked:
-    blocks are dated by what the journal observed. An incomplete view is exit 9, and no file is written.
+    blocks are dated by what the journal observed. An incomplete view is exit 9, and no file is written. The journal is
+    audited first: an entry that it proves false is an alarm in the report, and exit 10.
     """
     form = form or form_of(output)
     order = ReportOrder(

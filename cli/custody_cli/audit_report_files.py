@@ -21,7 +21,7 @@ from custody_cli.system import SystemNonces
 FORMATS = ("text", "json", "csv", "html")
 _IN_FOLDER = ("html", "json", "csv")
 """What a folder gets, as `report.FORMAT`."""
-_INCOMPLETE = 9
+_INCOMPLETE, _CONTRADICTED = 9, 10
 
 
 def form_of(output: str | None) -> str:
@@ -37,7 +37,7 @@ def form_of(output: str | None) -> str:
 
 def shown(made: Report, form: str) -> Answer:
     """Return the answer for stdout. Raises as `written` for the forms that have no place for a warning."""
-    code = _INCOMPLETE if made.incomplete else 0
+    code = _exit_code(made)
     if form == "text":
         return Answer(report_json(made), lambda: report_lines(made), code)
     if form != "json":
@@ -53,7 +53,13 @@ def written(made: Report, form: str, output: str) -> Answer:
     """
     _require_complete(made)
     names = _write_folder(made, Path(output)) if _is_folder(output) else _write_file(made, Path(output), form)
-    return Answer({**report_json(made), "files": [*names]}, lambda: _written_lines(made, names))
+    return Answer({**report_json(made), "files": [*names]}, lambda: _written_lines(made, names), _exit_code(made))
+
+
+def _exit_code(made: Report) -> int:
+    if made.is_contradicted:
+        return _CONTRADICTED
+    return _INCOMPLETE if made.incomplete else 0
 
 
 def _is_folder(output: str) -> bool:

@@ -19,6 +19,7 @@ from custody.audit.report_flows import InflowGroup, ReportedOutflow, inflow_grou
 from custody.audit.report_period import Asked, Dating, Period, dating_of, period_of
 from custody.audit.report_sums import LateMoves, Sums, late_moves, require_reconciled, sums_of
 from custody.audit.state import State
+from custody.codes import Code
 from custody.errors import Finding
 from custody.vault.device_profile import DeviceProfile
 from custody.vault.vault import Vault
@@ -94,6 +95,11 @@ class Report:
         false = {one.where for one in self.source.findings}
         signed = (one for one in self.state.governance.checkpoints[::-1] if f"entry:{one.seq}" not in false)
         return next(signed, None)
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether the journal itself proves an entry false, so that no sum can be relied on."""
+        return any(one.code is Code.ENTRY_CONTRADICTED for one in self.source.findings)
 
     @property
     def closing_hash(self) -> str | None:

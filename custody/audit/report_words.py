@@ -11,6 +11,7 @@ VERIFIED = (
     "each device's signature, on the scripts that the vault's descriptor derives and the amounts of whole previous "
     "transactions",
     "each of the vault's own addresses, derived again from its descriptor",
+    "what nobody signs, against what the journal itself proves; where that proves an entry false, no sum counts",
     "the sums: the rows and the coins were added up apart and agree to the satoshi at both ends of the period",
 )
 """By the program that wrote the report, on the machine where it ran."""

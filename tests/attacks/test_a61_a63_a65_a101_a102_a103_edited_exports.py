@@ -515,3 +515,31 @@ def test_a101_a_backup_is_audited_by_its_last_section(folder: Path, tmp_path: Pa
     path.write_bytes(content)
     found = places(audit(path, exit_code=10))
     assert [code for code, _entry in found] == ["BACKUP_ALTERED", "JOURNAL_ALTERED"]
+
+
+def test_a101_a_report_of_an_edited_journal_is_an_alarm(export: Export, tmp_path: Path) -> None:
+    """Without its inputs a payment's change would count as income, and every sum would still agree."""
+    del export.entries[CHECKPOINT]
+    a_payment_that_spends_nothing(export)
+    path = export.rehash().write(tmp_path / "edited.jsonl")
+    command = ["audit", "report", "--journal", path, "--from-height", 0, "--to-height", 121]
+    told = run_json(command, exit_code=10)
+    alarms = [(one["code"], one["where"]) for one in told["findings"] if one["severity"] == "refuse"]
+    assert ("ENTRY_CONTRADICTED", f"entry:{SEEN}") in alarms
+    shown = run(command)
+    assert (shown.exit_code, shown.stderr) == (10, "")
+    assert f"REFUSE ENTRY_CONTRADICTED@entry:{SEEN}" in shown.stdout
+    written = run_json([*command, "-o", tmp_path / "report.html"], exit_code=10)
+    assert "ENTRY_CONTRADICTED" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert written["files"] == [str(tmp_path / "report.html")]
+
+
+def test_a63_a_report_says_what_was_done_without_its_approvals(export: Export, tmp_path: Path) -> None:
+    remove(APPROVE_BO)(export)
+    path = export.rehash().write(tmp_path / "edited.jsonl")
+    command = ["audit", "report", "--journal", path, "--from-height", 0, "--to-height", 121]
+    told = run_json(command)
+    found = [(one["code"], one["where"]) for one in told["findings"]]
+    assert ("APPROVALS_MISSING", f"entry:{SIGNED - 1}") in found
+    assert len([one for one in found if one[0] == "AUTHORITY_DISREGARDED"]) == 1  # the checkpoint, named once
+    assert "UNEXPLAINED_OUTFLOW" in [code for code, _where in found]
