@@ -53,7 +53,7 @@ class _Subject:
         "custody audit balance --vault-file vault.yaml --node http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie",
         "custody audit balance --descriptor vault.txt --network main --date 2026-12-31 --node http://127.0.0.1:8332",
         "custody audit balance --journal export.jsonl --height 900000 --height 910000 --node http://127.0.0.1:8332",
-        "custody audit balance --vault-file vault.yaml --utxo-dump utxo.dat --expect-txoutset-hash HASH",
+        "custody audit balance --vault-file vault.yaml --utxo-dump utxo.dat --expect-txoutset-hash HASH --block HASH",
     ),
 )
 @vault_options
@@ -120,11 +120,11 @@ def balance(
     blocks = BlockChoice(heights, hashes, moments)
     if utxo_dump is None and expect_txoutset_hash is not None:
         raise click.UsageError("--expect-txoutset-hash goes with --utxo-dump")
-    if utxo_dump is not None and blocks.count:
-        raise click.UsageError("a copy of the UTXO set is of one block; leave --height, --block and --date out")
+    if utxo_dump is not None and (heights or moments or len(hashes) > 1):
+        raise click.UsageError("a copy of the UTXO set is of one block: name it with --block, or not at all")
     subject = _subject(session, VaultChoice(vault_file, descriptor, network), journal)
     view = ChainChoice(**chain)
-    dump = None if utxo_dump is None else DumpChoice(UtxoDump.open(utxo_dump), expect_txoutset_hash)
+    dump = None if utxo_dump is None else DumpChoice(UtxoDump.open(utxo_dump), expect_txoutset_hash, *hashes)
     question = BalanceQuestion((), window, birth_height, subject.journal, dump)
     evidence: EvidenceSummary | None = None
     with shown_progress(session, results_on_stdout=False) as progress:

@@ -66,10 +66,11 @@ def balances_at(
 
     Raises:
         ChainUnavailable: the view can't answer, or its chain keeps changing. No number is given then.
-        CheckFailed: ENGINES_DISAGREE.
+        CheckFailed: ENGINES_DISAGREE, and CHAIN_DISAGREES for a copy of the UTXO set of another block than expected.
     """
     if question.dump is not None:
         question.dump.require_network(vault)
+        question.dump.require_block()
     window = AuditWindow(vault, question.window, question.journal, progress)
     for _attempt in range(_ATTEMPTS):
         seen = _look(vault, backend, window, question, progress)

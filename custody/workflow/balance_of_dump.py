@@ -11,7 +11,7 @@ from custody.audit.balance_claim import claim_doubts, claim_gaps, claimed_route
 from custody.audit.state import State
 from custody.chain.utxo_dump import UtxoDump
 from custody.codes import Code
-from custody.errors import Finding, InvalidInput, Severity
+from custody.errors import CheckFailed, Finding, InvalidInput, Severity
 from custody.ports import Progress
 from custody.vault.vault import Vault
 from custody.workflow.audit_window import AuditWindow, placed
@@ -24,6 +24,8 @@ class DumpChoice:
     dump: UtxoDump
     expected_hash: str | None = None
     """`hash_serialized_3` of `gettxoutsetinfo` at its block."""
+    expected_block: str | None = None
+    """The block that it must say it is of: nothing in the file proves that name."""
 
     def require_network(self, vault: Vault) -> None:
         """Demand that the copy is of the vault's network.
@@ -36,6 +38,20 @@ class DumpChoice:
                 Code.NETWORK_MISMATCH,
                 f"the copy of the UTXO set is of network `{self.dump.network}`, the vault of `{vault.network}`",
                 advice="Use a copy that a node of the vault's network wrote.",
+            )
+
+    def require_block(self) -> None:
+        """Demand that the copy says it is of the expected block.
+
+        Raises:
+            CheckFailed: CHAIN_DISAGREES.
+        """
+        if self.expected_block not in (None, self.dump.block_hash):
+            raise CheckFailed(
+                Code.CHAIN_DISAGREES,
+                f"the copy of the UTXO set says that it is of block `{self.dump.block_hash}`, "
+                f"expected `{self.expected_block}`",
+                advice="Ask for a copy of the block that you mean.",
             )
 
     def route(self, window: AuditWindow, progress: Progress) -> Route:
@@ -68,16 +84,27 @@ class DumpChoice:
         )
 
 
+_NAME_OF_A_FILE = Finding(
+    Code.UTXO_UNVERIFIED,
+    Severity.NOTE,
+    "utxo-dump",
+    "the hash covers the coins, not the name of their block: that is the word of whoever wrote the file",
+    "Give --block with the `base_hash` that your node printed beside the `txoutset_hash`.",
+)
+
+
 def balance_of_dump(
     vault: Vault, choice: DumpChoice, *, journal: State | None, window: int, progress: Progress
 ) -> BlockBalance:
     """Return the balance at the copy's block, without any node.
 
     Raises:
-        CheckFailed: ENGINES_DISAGREE, TXOUTSET_HASH_DIFFERS.
+        CheckFailed: ENGINES_DISAGREE, TXOUTSET_HASH_DIFFERS, CHAIN_DISAGREES.
         InvalidInput: UTXO_DUMP_INVALID, NETWORK_MISMATCH.
     """
     choice.require_network(vault)
+    choice.require_block()
+    is_named_alone = choice.expected_hash is not None and choice.expected_block is None
     scripts = AuditWindow(vault, window, journal, progress)
     routes = [choice.route(scripts, progress)]
     height = None if journal is None else _height_in(journal, choice.dump.block_hash)
@@ -98,6 +125,7 @@ def balance_of_dump(
         incomplete=incomplete,
         findings=(
             *choice.findings(),
+            *((_NAME_OF_A_FILE,) if is_named_alone else ()),
             *(() if journal is None else claim_doubts(journal)),
             *differences(routes, {}),
         ),

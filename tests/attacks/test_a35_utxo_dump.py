@@ -50,6 +50,20 @@ def test_a35_a_coin_left_out_is_found_by_the_trusted_hash(asked: list[str | Path
     assert (refused.exit_code, refused.error["error"]) == (3, "TXOUTSET_HASH_DIFFERS")
 
 
+def test_a35_a_copy_relabelled_to_another_block_is_found_by_its_name(asked: list[str | Path]) -> None:
+    """The trusted hash covers the coins alone: the set of June, sold as that of December, has June's hash."""
+    relabelled = "cd" * 32
+    Path(asked[-1]).write_bytes(dump(made(), block_hash=relabelled))
+    trusted = [*asked, "--expect-txoutset-hash", set_hash(made())]
+    refused = run([*trusted, "--block", BLOCK, "--json"])
+    assert (refused.exit_code, refused.error["error"], refused.stdout) == (3, "CHAIN_DISAGREES", "")
+    fooled = run_json(trusted)
+    assert [(one["code"], one["severity"]) for one in fooled["findings"]] == [("UTXO_UNVERIFIED", "note")]
+    assert "the hash covers the coins, not the name of their block" in fooled["findings"][0]["message"]
+    assert run_json([*trusted, "--block", relabelled])["findings"] == []
+    assert run([*trusted, "--height", "7"]).exit_code == 2
+
+
 @pytest.mark.parametrize("hurt", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda raw: raw[:51] + raw[80:]])
 def test_a35_a_damaged_copy_is_refused_at_its_byte(asked: list[str | Path], hurt: Callable[[bytes], bytes]) -> None:
     Path(asked[-1]).write_bytes(hurt(dump(made(), block_hash=BLOCK)))
