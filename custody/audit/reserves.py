@@ -36,6 +36,8 @@ MAX_ITEMS = 100_000
 """Addresses, coins or proofs."""
 MAX_ADDRESS = 90
 """Characters (BIP 173)."""
+MAX_PAYMENTS = 10
+"""Proofs by payment: one is enough, and a node looks for each one for minutes."""
 MAX_PROOF = 4_000_000
 """Characters of one proof: a proof of funds over thousands of coins."""
 MAX_DESCRIPTOR = 10_000
@@ -196,6 +198,8 @@ def parse_statement(data: bytes) -> Statement:
         total=sats_of(fields["total_sats"], "total_sats"),
         proofs=list_of(_proof, _few(fields["proofs"], "proofs"), "proofs"),
     )
+    if sum(1 for one in statement.proofs if one.kind is ProofKind.PAYMENT) > MAX_PAYMENTS:
+        raise malformed(f"proofs has more than {MAX_PAYMENTS} payments")
     if list_of(text_of, fields["not_proven"], "not_proven") != statement.not_proven:
         raise malformed("not_proven is not what the format says for such a statement")
     return statement

@@ -74,12 +74,13 @@ def judge_statement(number: int, statement: Statement, view: ReserveView, known:
 
 def scripts_to_ask(statements: Iterable[Statement]) -> frozenset[bytes]:
     """Return every script whose coins a verifier asks for: claimed addresses, and those that payments pay to."""
-    addresses = {(one.address, statement) for statement in statements for one in statement.addresses}
-    addresses |= {(claim.address, statement) for statement, claim in payment_claims(statements)}
+    statements = tuple(statements)
+    addresses = {(one.address, statement.challenge.network) for statement in statements for one in statement.addresses}
+    addresses |= {(claim.address, statement.challenge.network) for statement, claim in payment_claims(statements)}
     found = set()
-    for address, statement in addresses:
+    for address, network in addresses:
         try:
-            found.add(script_of(address, statement.challenge.network))
+            found.add(script_of(address, network))
         except CustodyError:
             continue
     return frozenset(found)
@@ -113,7 +114,10 @@ def _scripts(statement: Statement, where: str, findings: list[Finding]) -> dict[
 def _vault(statement: Statement, known: KnownVault | None, where: str, findings: list[Finding]) -> KnownVault | None:
     """Return the vault whose descriptor is disclosed, or which the verifier knows to be this one."""
     if statement.descriptor is None:
-        return known if known is not None and statement.vault_id in (None, known.vault_id) else None
+        if known is not None and statement.vault_id not in (None, known.vault_id):
+            findings.append(_other_vault(statement.vault_id, known, where))
+            return None
+        return known
     try:
         vault = KnownVault.parse(statement.descriptor, statement.challenge.network)
     except CustodyError as error:
@@ -122,7 +126,17 @@ def _vault(statement: Statement, known: KnownVault | None, where: str, findings:
     if statement.vault_id not in (None, vault.vault_id):
         message = f"its vault_id is `{statement.vault_id}`, its descriptor's is `{vault.vault_id}`"
         findings.append(refuse_claim(Code.VAULT_MISMATCH, where, message))
+    if known is not None and vault.vault_id != known.vault_id:
+        findings.append(_other_vault(vault.vault_id, known, where))
     return vault
+
+
+def _other_vault(vault_id: str | None, known: KnownVault, where: str) -> Finding:
+    message = f"it is for vault `{vault_id}`, you gave the descriptor of `{known.vault_id}`"
+    advice = (
+        "Don't count it as the vault that you know; a statement of another holder is verified without that descriptor."
+    )
+    return refuse_claim(Code.VAULT_MISMATCH, where, message, advice)
 
 
 def _places(statement: Statement, vault: KnownVault, where: str, findings: list[Finding]) -> dict[bytes, Place]:

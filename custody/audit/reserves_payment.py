@@ -34,6 +34,11 @@ def payment_amount(challenge: Challenge) -> Sats:
     return Sats(BASE_SATS + first_bits)
 
 
+def is_in_time(challenge: Challenge, claim: "PaymentClaim") -> bool:
+    """Whether the block that is named lies after the challenge's and not after its end."""
+    return challenge.height < claim.height <= challenge.expires_height
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentClaim:
     """Where a payment is to be found, and to which address it pays the amount: the holder's words."""

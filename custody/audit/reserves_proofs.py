@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from custody.audit.challenge import Challenge
 from custody.audit.reserves import Proof, ProofKind
-from custody.audit.reserves_payment import PaymentClaim, payment_amount
+from custody.audit.reserves_payment import PaymentClaim, is_in_time, payment_amount
 from custody.audit.reserves_view import ReserveView
 from custody.bitcoin.address import script_of
 from custody.bitcoin.bip127 import COMMITMENT_OUTPUT, verify_bip127
-from custody.bitcoin.bip322 import to_spend, verify_message
+from custody.bitcoin.bip322 import to_spend, unsigned_inputs, verify_message
 from custody.bitcoin.bip322_decode import Decoded, decode
 from custody.bitcoin.bip322_model import MessageResult, MessageVerdict
 from custody.bitcoin.bip322_scripts import Spending, judge_known_script, script_of_witness
@@ -38,7 +38,7 @@ class ProofRuling:
     """Script and public key of each signature."""
     lock_time: int = 0
     sequence: int = 0
-    """Of the message's transaction: not 0 where a time lock was used."""
+    """Of the signed transaction, the longest of its inputs: not 0 where a time lock can have been used."""
     paid_script: bytes | None = None
     """To what a payment pays the challenge's amount."""
 
@@ -91,6 +91,9 @@ def _judge_payment(
     challenge: Challenge, claim: PaymentClaim, claimed: frozenset[bytes], view: ReserveView
 ) -> ProofRuling:
     seen, paid = view.payments.get(claim.txid), script_of(claim.address, challenge.network)
+    if not is_in_time(challenge, claim):
+        last = challenge.expires_height
+        return _invalid(f"it is said to be in block {claim.height}, expected after {challenge.height} and up to {last}")
     if seen is None:
         return ProofRuling(MessageVerdict.INCONCLUSIVE, f"payment `{claim.txid}` is not known here, in the block named")
     problem = _payment_problem(challenge, claim, paid, view)
@@ -119,9 +122,6 @@ def _payment_problem(challenge: Challenge, claim: PaymentClaim, paid: bytes, vie
     seen, amount = view.payments[claim.txid], payment_amount(challenge)
     if not seen.is_active or (seen.height, seen.block_hash) != (claim.height, claim.block_hash):
         return f"payment `{claim.txid}` is not in the block that is named, or that is not on the active chain"
-    if not challenge.height < seen.height <= challenge.expires_height:
-        last = challenge.expires_height
-        return f"it was mined at block {seen.height}, expected one after {challenge.height} and up to {last}"
     if [one.value for one in seen.transaction.outputs if one.script_pubkey == paid] != [amount]:
         return f"it doesn't pay exactly {amount} sat once to the address that is named"
     if any(coin.script_pubkey == paid for coin in view.coins):
@@ -131,18 +131,22 @@ def _payment_problem(challenge: Challenge, claim: PaymentClaim, paid: bytes, vie
 
 def _shown(result: MessageResult, transaction: Transaction, spent: Sequence[TxOutput], first: int) -> ProofRuling:
     hasher = SegwitV0Hasher(transaction)
-    signers = [
-        signer
+    signed = [
+        (number, signer)
         for number in range(first, len(spent))
         for signer in signers_of(transaction, number, spent[number], hasher)
     ]
+    silent = set(range(first, len(spent))) - {number for number, _pair in signed}
+    unbound = unsigned_inputs(transaction, spent) & silent if silent else silent
+    if unbound:
+        return _invalid(f"the script of input {min(unbound)} is satisfied without any signature over the message")
     return ProofRuling(
         MessageVerdict.VALID,
         result.reason,
         frozenset(one.script_pubkey for one in spent[first:]),
-        tuple(signers),
+        tuple(pair for _number, pair in signed),
         result.lock_time,
-        result.sequence,
+        max((one.sequence for one in transaction.inputs[first:] if _locks(one.sequence)), default=0),
     )
 
 
@@ -158,6 +162,11 @@ def signers_of(
     digest = hasher.digest(number, witness_script, spent.value)
     assigned = assign_signatures(one.witness[1:-1], number, multisig[1], digest)
     return [] if isinstance(assigned, Finding) else [(spent.script_pubkey, entry.public_key) for entry in assigned]
+
+
+def _locks(sequence: int) -> bool:
+    """Whether a sequence asks for an age (BIP 68)."""
+    return not sequence & 1 << 31 and bool(sequence & 0x0040FFFF)
 
 
 def _invalid(reason: str) -> ProofRuling:

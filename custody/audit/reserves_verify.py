@@ -88,7 +88,7 @@ def verify_statements(
         *_beside(view, age, Sats(sum(coin.value for coin in counted))),
     )
     return ReservesVerdict(
-        result=_result(findings),
+        result=_result(findings, view),
         total=Sats(sum(coin.value for coin in counted)),
         coins=len(counted),
         keys_proved=_keys_proved(judged),
@@ -217,8 +217,9 @@ def _coins_unspent(findings: Sequence[Finding], view: ReserveView) -> Reserve:
     return Reserve.INCONCLUSIVE if view.is_word_of_writer else Reserve.VALID
 
 
-def _result(findings: Sequence[Finding]) -> Reserve:
+def _result(findings: Sequence[Finding], view: ReserveView) -> Reserve:
+    """Return the worse of the two answers: what a snapshot's writer says of the coins is nobody's finding."""
     if any(finding.severity is Severity.REFUSE for finding in findings):
         return Reserve.INVALID
     unjudged = any(finding.code is Code.RESERVE_UNJUDGED for finding in findings)
-    return Reserve.INCONCLUSIVE if unjudged else Reserve.VALID
+    return Reserve.INCONCLUSIVE if unjudged or view.is_word_of_writer else Reserve.VALID

@@ -18,6 +18,7 @@ from custody.bitcoin.bip322_model import MessageResult as MessageResult
 from custody.bitcoin.bip322_model import MessageVerdict as MessageVerdict
 from custody.bitcoin.bip322_model import Ruling
 from custody.bitcoin.bip322_scripts import Spending, judge_known_script
+from custody.bitcoin.bip322_transactions import PROOF_OUTPUT
 from custody.bitcoin.bip322_transactions import message_hash as message_hash
 from custody.bitcoin.bip322_transactions import to_sign as to_sign
 from custody.bitcoin.bip322_transactions import to_spend as to_spend
@@ -76,6 +77,19 @@ def judge_inputs(transaction: Transaction, spent: Sequence[TxOutput], first: int
     ]
     invalid = (one for one in rulings if one.verdict is MessageVerdict.INVALID)
     return next(invalid, next((one for one in rulings if not one.is_valid), Ruling.valid()))
+
+
+def unsigned_inputs(transaction: Transaction, spent: Sequence[TxOutput]) -> frozenset[int]:
+    """Return the inputs of a valid proof whose scripts ask for no signature over it, as one that anybody may spend.
+
+    What satisfies them satisfies them in another transaction too; BIP 322 calls that valid, and it shows no key.
+    Scripts of the first engine always ask for signatures, and without the interpreter no others were valid.
+    """
+    if not kernel.is_available():
+        return frozenset()
+    other = replace(transaction, outputs=(*transaction.outputs, PROOF_OUTPUT))
+    satisfied = kernel.satisfied_inputs(other.serialize(), spent)
+    return frozenset(number for number, answer in enumerate(satisfied) if answer)
 
 
 def _judge(decoded: Decoded, challenge: TxOutput, outputs: Mapping[OutPoint, TxOutput]) -> Ruling:

@@ -6,7 +6,7 @@ from custody.audit.challenge import Challenge
 from custody.audit.reserves import Statement
 from custody.audit.reserves_claims import payment_claims, scripts_to_ask
 from custody.audit.reserves_descriptor import KnownVault
-from custody.audit.reserves_payment import PaymentClaim
+from custody.audit.reserves_payment import is_in_time
 from custody.audit.reserves_verify import ReservesVerdict, require_one_block, verify_statements
 from custody.audit.reserves_view import ReserveView, SeenCoin, SeenPayment
 from custody.bitcoin.address import script_of
@@ -54,13 +54,12 @@ def look(
         # Another chain: its coins would answer another question.
         return ReserveView(block, (), frozenset(), is_word_of_writer=is_word_of_writer)
     scripts = scripts_to_ask(statements)
-    claims = [claim for _statement, claim in payment_claims(statements)]
     then, now = backend.coins_at_each(scripts, (challenge.height, block.tip_height), progress)
     return ReserveView(
         block=block,
         coins=_of_block(then, challenge),
         still_unspent=frozenset(coin.outpoint for coin in now.coins),
-        payments=_payments(backend, challenge, claims, block.tip_height, progress),
+        payments=_payments(backend, statements, block.tip_height, progress),
         is_word_of_writer=is_word_of_writer,
     )
 
@@ -93,19 +92,22 @@ def _seen(coin: ChainCoin, height: int) -> SeenCoin:
 
 
 def _payments(
-    backend: ChainBackend, challenge: Challenge, claims: Iterable[PaymentClaim], tip_height: int, progress: Progress
+    backend: ChainBackend, statements: Iterable[Statement], tip_height: int, progress: Progress
 ) -> dict[str, SeenPayment]:
     """Return the payments that are named, each with whether its block is on the active chain and holds it.
 
     A node gives a transaction that it knows from elsewhere too. That it stands in that block is shown by the output
-    that it pays, which must be unspent right after that block and come from it.
+    that it pays, which must be unspent right after that block and come from it. For a block outside the challenge's
+    time nothing is asked: a node would undo all blocks down to it, and the answer is no anyway.
     """
     found: dict[str, SeenPayment] = {}
-    for claim in claims:
+    for statement, claim in payment_claims(statements):
+        if claim.txid in found or not is_in_time(statement.challenge, claim):
+            continue
         if claim.height > tip_height or backend.block_hash_at(claim.height) != claim.block_hash:
             held: tuple[ChainCoin, ...] = ()
         else:
-            paid = frozenset({script_of(claim.address, challenge.network)})
+            paid = frozenset({script_of(claim.address, statement.challenge.network)})
             held = backend.coins_at(paid, claim.height, progress).coins
         is_active = any((one.outpoint.txid, one.height) == (claim.txid, claim.height) for one in held)
         try:

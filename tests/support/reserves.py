@@ -67,11 +67,12 @@ class Reserve:
             text = "ful" + base64.b64encode(signed.serialize()).decode()
         return Proof(ProofKind.BIP322, (self.address(place),), text)
 
-    def bip127_proof(self, challenge: Challenge) -> Proof:
-        """Return one BIP 127 proof over every coin."""
+    def bip127_proof(self, challenge: Challenge, *, last_sequence: int = 0xFFFFFFFD) -> Proof:
+        """Return one BIP 127 proof over every coin; `last_sequence` is of the last one's input."""
         signed = self._spent(self._chain_coins(), version=2, outputs=[(self.total, b"\x51")])
         commitment = TxInput(commitment_outpoint(challenge.message), b"", 0xFFFFFFFD)
-        bare = replace(signed, inputs=(commitment, *signed.inputs))
+        last = replace(signed.inputs[-1], sequence=last_sequence)
+        bare = replace(signed, inputs=(commitment, *signed.inputs[:-1], last))
         again = self.vault.sign_inputs(bare, dict(enumerate(self._chain_coins(), start=1)))
         return Proof(ProofKind.BIP127, tuple(map(self.address, PLACES)), again.serialize().hex())
 
