@@ -8,7 +8,7 @@ Source: BIP 34 (height in the coinbase), BIP 37, CVE-2017-12842.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from custody.bitcoin.block import BlockHeader, height_push, is_coinbase
+from custody.bitcoin.block import MEDIAN_TIME_SPAN, BlockHeader, height_push, is_coinbase, median_time_past
 from custody.bitcoin.merkle import MerkleBranch, invalid_evidence
 from custody.bitcoin.network import Network
 from custody.bitcoin.proof_of_work import is_proof, require_linked, require_work, work_of
@@ -69,6 +69,13 @@ class HeaderChain:
     def at(self, height: int) -> BlockHeader | None:
         """Return the header at a height, None outside."""
         return self.headers[height - self.start] if self.start <= height <= self.end else None
+
+    def median_time_past(self, height: int) -> int | None:
+        """Return a block's median time past, None where the ten headers before it are missing."""
+        first = max(0, height + 1 - MEDIAN_TIME_SPAN)
+        if first < self.start or height > self.end:
+            return None
+        return median_time_past([one.time for one in self.headers[first - self.start : height + 1 - self.start]])
 
     def require(self, network: Network) -> None:
         """Check each header's work and that each follows the one before.

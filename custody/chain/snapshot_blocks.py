@@ -1,7 +1,5 @@
 """Which blocks a snapshot knows: its tip, those of its transactions, and every one whose header it carries."""
 
-from custody.bitcoin.block import MEDIAN_TIME_SPAN, median_time_past
-from custody.bitcoin.block_evidence import HeaderChain
 from custody.chain.snapshot_file import Snapshot
 from custody.ports import Tip
 
@@ -16,7 +14,7 @@ def known_block(snapshot: Snapshot, height: int) -> Tip | None:
     chain = None if snapshot.evidence is None else snapshot.evidence.chain
     header = None if chain is None else chain.at(height)
     if chain is not None and header is not None:
-        return Tip(height, header.block_hash, _median_time(chain, height))
+        return Tip(height, header.block_hash, chain.median_time_past(height) or 0)
     named = (one.block_hash for one in snapshot.transactions if one.height == height)
     block_hash = next(named, None)
     return None if block_hash is None else Tip(height, block_hash, 0)
@@ -32,10 +30,3 @@ def height_in(snapshot: Snapshot, block_hash: str) -> int | None:
             if header.block_hash == block_hash:
                 return chain.start + offset
     return next((one.height for one in snapshot.transactions if one.block_hash == block_hash), None)
-
-
-def _median_time(chain: HeaderChain, height: int) -> int:
-    first = max(0, height + 1 - MEDIAN_TIME_SPAN)
-    if first < chain.start:
-        return 0
-    return median_time_past([header.time for header in chain.headers[first - chain.start : height + 1 - chain.start]])

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from custody.bitcoin.amount import FeeRate, Sats, sats
 from custody.bitcoin.block import is_coinbase
-from custody.bitcoin.block_evidence import ChainEvidence, EvidenceSummary, Placed
+from custody.bitcoin.block_evidence import ChainEvidence, EvidenceSummary, HeaderChain, Placed
+from custody.bitcoin.merkle import invalid_evidence
 from custody.bitcoin.network import Network
 from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.chain.snapshot_evidence import evidence_document, read_evidence
@@ -256,6 +257,14 @@ def _check(snapshot: Snapshot) -> None:
             if one.height is not None and one.block_hash is not None
         )
         snapshot.evidence.require(snapshot.network, placed, (snapshot.tip.height, snapshot.tip.block_hash))
+        _check_time(snapshot.evidence.chain, snapshot.tip)
+
+
+def _check_time(chain: HeaderChain | None, tip: Tip) -> None:
+    """Demand that the tip's time is that of its headers: a date is answered by it."""
+    shown = None if chain is None else chain.median_time_past(tip.height)
+    if shown not in (None, tip.median_time_past):
+        raise invalid_evidence(f"the tip's median time past is {tip.median_time_past}, by its headers it is {shown}")
 
 
 def _check_place(one: ChainTransaction, tip: Tip) -> None:

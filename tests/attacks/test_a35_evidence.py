@@ -165,12 +165,23 @@ def _turned(document: Document) -> None:
     )
 
 
+def _a_later_tip(document: Document) -> None:
+    """Sell the balance of June as that of December: a date is answered once the tip's time lies after it."""
+    document["tip"]["median_time_past"] += 86_400 * 200
+
+
 def _begins_elsewhere(document: Document) -> None:
     document["evidence"]["headers"]["start"] += 1
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [(_cut, "end at the tip"), (_turned, "doesn't follow"), (_begins_elsewhere, "end at the tip")]
+    ("change", "words"),
+    [
+        (_cut, "end at the tip"),
+        (_turned, "doesn't follow"),
+        (_begins_elsewhere, "end at the tip"),
+        (_a_later_tip, "by its headers it is"),
+    ],
 )
 def test_a35_a_forged_chain_of_headers_is_refused(
     office: Rehearsal, tmp_path: Path, change: Callable[[Document], None], words: str
