@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -26,7 +26,7 @@ if os.environ.get("CI"):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection() -> Generator[None, object, object]:
     """Keep the garbage collector away from what lives to the end: thousands of tests and all that they import.
 
     Looking through them again and again took a third of the time to collect them, and time from every test after.

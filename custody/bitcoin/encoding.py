@@ -113,7 +113,7 @@ def bech32_encode(hrp: str, values: list[int], constant: int) -> str:
     """Return `values` (each below 32) in bech32 under prefix `hrp`, checksum with `constant`."""
     polymod = _polymod([*_expand(hrp), *values, 0, 0, 0, 0, 0, 0]) ^ constant
     checksum = [(polymod >> 5 * (5 - place)) & 31 for place in range(6)]
-    return hrp + "1" + "".join(_BECH32[value] for value in [*values, *checksum])
+    return hrp + "1" + "".join(map(_BECH32.__getitem__, [*values, *checksum]))
 
 
 def bech32_decode(text: str) -> tuple[str, list[int], int]:
@@ -124,7 +124,7 @@ def bech32_decode(text: str) -> tuple[str, list[int], int]:
     """
     if len(text) > MAX_BECH32_LENGTH:
         raise _refuse(f"bech32 text has {len(text)} characters, at most {MAX_BECH32_LENGTH} are valid")
-    if any(not 33 <= ord(character) <= 126 for character in text):
+    if not text.isascii() or not text.isprintable() or " " in text:
         raise _refuse("bech32 text holds a character outside printable ASCII")
     if text.lower() != text and text.upper() != text:
         raise _refuse("bech32 text mixes upper and lower case")
