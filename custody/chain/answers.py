@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
 from custody.bitcoin.amount import MAX_MONEY, SATS_PER_BTC, FeeRate, Sats, sats
+from custody.bitcoin.block import BlockHeader
 from custody.bitcoin.transaction import OutPoint, Transaction
 from custody.chain.json_rpc import RpcRefused, RpcValue, invalid_answer
 from custody.errors import InvalidInput
@@ -19,6 +20,21 @@ _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 """Arithmetic that raises where it would round."""
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
+
+
+def taken(answer: "RpcValue | RpcRefused") -> RpcValue:
+    """Return one answer of a batch; raise the node's own error where it is one."""
+    if isinstance(answer, RpcRefused):
+        raise answer
+    return answer
+
+
+def as_header(value: RpcValue, method: str) -> BlockHeader:
+    """Return the block header that 80 bytes in hex are."""
+    try:
+        return BlockHeader.parse(as_bytes(value, method))
+    except InvalidInput as error:
+        raise invalid_answer(method, "is no header") from error
 
 
 def as_object(value: "RpcValue | RpcRefused", method: str) -> Mapping[str, RpcValue]:

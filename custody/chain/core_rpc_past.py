@@ -13,23 +13,25 @@ block is read. Source: Bitcoin Core's help of `scantxoutset`, `scanblocks` and `
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from custody.bitcoin.block import BlockHeader, merkle_root
+from custody.bitcoin.block import merkle_root
 from custody.chain.answers import (
     as_bytes,
     as_flag,
     as_hash,
+    as_header,
     as_integer,
     as_list,
     as_object,
     as_outpoint,
     as_sats,
     as_transaction,
+    taken,
 )
 from custody.chain.core_rpc_scan import run_search, search_unspent
 from custody.chain.json_rpc import JsonRpc, RpcRefused, RpcValue, invalid_answer
 from custody.chain.past import held_after, require_blocks
 from custody.codes import Code
-from custody.errors import ChainUnavailable, InvalidInput
+from custody.errors import ChainUnavailable
 from custody.ports import ChainCoin, Progress
 
 _BLOCK_TIMEOUT_S = 600
@@ -82,10 +84,10 @@ def _links(node: JsonRpc, first: int, last: int, progress: Progress) -> list[_Li
     chain: list[_Link] = []
     for start in range(first, last + 1, _HEADERS_PER_STEP):
         asked = range(start, min(start + _HEADERS_PER_STEP, last + 1))
-        hashes = [_value(one) for one in node.batch("getblockhash", ([height] for height in asked))]
+        hashes = [taken(one) for one in node.batch("getblockhash", ([height] for height in asked))]
         raws = node.batch("getblockheader", ([block_hash, False] for block_hash in hashes))
         for height, block_hash, raw in zip(asked, hashes, raws, strict=True):
-            header = _header(_value(raw))
+            header = as_header(taken(raw), "getblockheader")
             if header.block_hash != block_hash:
                 raise invalid_answer("getblockheader", "is about another block")
             if chain and header.previous[::-1].hex() != chain[-1].block_hash:
@@ -93,19 +95,6 @@ def _links(node: JsonRpc, first: int, last: int, progress: Progress) -> list[_Li
             chain.append(_Link(height, header.block_hash, header.merkle_root))
         progress("following the chain of blocks", asked.stop - first, last + 1 - first)
     return chain
-
-
-def _value(answer: "RpcValue | RpcRefused") -> RpcValue:
-    if isinstance(answer, RpcRefused):
-        raise answer
-    return answer
-
-
-def _header(raw: RpcValue) -> BlockHeader:
-    try:
-        return BlockHeader.parse(as_bytes(raw, "getblockheader"))
-    except InvalidInput as error:
-        raise invalid_answer("getblockheader", "is no header") from error
 
 
 def _worth_reading(
