@@ -11,7 +11,7 @@ from custody.audit.report_coins import CoinClass
 from custody.audit.report_fiat import Fiat, fiat_of
 from custody.audit.report_flows import ReportedOutflow
 from custody.audit.report_period import DaysAsked, day_start
-from custody.errors import Severity
+from custody.errors import Finding, Severity, refusals
 from custody.policy.limit import show_duration
 from custody.spend.expiry import format_time
 from custody_cli.audit_report_balance import BalanceLine, balance_lines
@@ -20,6 +20,8 @@ from custody_cli.html_page import render
 
 MOST_ROWS = 500
 """Rows of one table; the page says what it leaves out, and JSON and CSV have all of it."""
+_MOST_ALARMS = 5
+"""At the top; all of them stand among the findings."""
 _MOST_BARS = 12
 _ENDS = (12, 6)
 """Characters of an address that a chart shows; its table has the whole one."""
@@ -59,6 +61,7 @@ class PageOfReport:
     address_chart: BarChart
     bars_left_out: int
     movements: tuple[Movement, ...]
+    alarms: tuple[Finding, ...]
     counts: dict[str, int]
     """Findings by severity word, the gravest first."""
 
@@ -86,6 +89,7 @@ def report_page(report: Report) -> bytes:
             "show_duration": show_duration,
             "signers_of": _signers_of,
             "most_rows": MOST_ROWS,
+            "most_alarms": _MOST_ALARMS,
         },
     )
 
@@ -109,6 +113,7 @@ def page_of(report: Report) -> PageOfReport:
         ),
         bars_left_out=len(report.addresses) - len(addresses),
         movements=tuple(_movement(report, row) for row in report.rows if row.kind is not RowKind.CHANGE),
+        alarms=refusals(report.findings),
         counts={
             word: count
             for severity, word in SEVERITY_WORDS.items()

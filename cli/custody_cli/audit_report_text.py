@@ -23,6 +23,9 @@ def report_lines(report: Report) -> Iterator[Line]:
     known = "" if report.closing_hash is None else f" {report.closing_hash}"
     yield f"closing block {period.closing}{known}"
     yield from incomplete_lines(report.incomplete)
+    if report.is_contradicted:
+        words = "CONTRADICTED: the journal itself proves an entry false; no figure here can be relied on"
+        yield Styled(words, Style.BAD)
     yield from _balance(report)
     yield ""
     yield Styled("what stands out", Style.STRONG)

@@ -530,7 +530,10 @@ def test_a101_a_report_of_an_edited_journal_is_an_alarm(export: Export, tmp_path
     assert (shown.exit_code, shown.stderr) == (10, "")
     assert f"REFUSE ENTRY_CONTRADICTED@entry:{SEEN}" in shown.stdout
     written = run_json([*command, "-o", tmp_path / "report.html"], exit_code=10)
-    assert "ENTRY_CONTRADICTED" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "ENTRY_CONTRADICTED" in page and "<strong>CONTRADICTED.</strong>" in page
+    assert "Reconciled to the satoshi." not in page
+    assert "CONTRADICTED: the journal itself proves an entry false" in shown.stdout
     assert written["files"] == [str(tmp_path / "report.html")]
 
 
