@@ -74,12 +74,12 @@ def test_a92_no_option_takes_a_secret() -> None:
     assert len(options) > 40
     asked = {"secret", "password", "passphrase", "seed", "mnemonic", "xprv", "private", "wif", "pin"}
     found = {option for option in options if set(option.strip("-").split("-")) & asked}
-    # A trust pin is a file; the firmware that made a seed is a version.
-    assert found == {"--pin", "--seed-firmware"}
+    # A trust pin is a file, and a node's password stands in one; the firmware that made a seed is a version.
+    assert found == {"--password-file", "--pin", "--seed-firmware"}
 
 
-@pytest.mark.parametrize("option", ["--pin", "--token-file"])
-def test_a92_a_trust_pin_and_a_token_are_files(option: str) -> None:
+@pytest.mark.parametrize("option", ["--password-file", "--pin", "--token-file"])
+def test_a92_a_password_a_trust_pin_and_a_token_are_files(option: str) -> None:
     named = [one for one in _parameters() if isinstance(one, click.Option) and option in one.opts]
     assert {one.metavar for one in named} == {"FILE"}
 
