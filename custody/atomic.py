@@ -269,8 +269,9 @@ def _folder_of(path: Path) -> Iterator[tuple[int, str]]:
         raise InvalidInput(
             Code.PATH_UNSAFE, f"`{str(path)!r}` can't be the path of a file", advice="Give the path of a file."
         )
-    with _translated(path):
+    with _translated(path.parent):
         folder = os.open(path.parent, _FOLDER_FLAGS)
+    with _translated(path):
         try:
             yield folder, name
         finally:

@@ -118,14 +118,17 @@ def _json(planned: ReservesPlan, challenge: Challenge, challenge_file: str) -> d
 
 def _lines(planned: ReservesPlan, challenge: Challenge, challenge_file: str) -> Iterator[Line]:
     yield f"challenge {challenge.digest[:16]} for {challenge.holder}, block {challenge.height}: {challenge.purpose}"
+    yield f"a proof is taken up to block {challenge.expires_height}"
     yield f"{planned.threshold} of {len(planned.signers)} sign; what their devices do with a BIP 322 message:"
     for one in planned.signers:
         device = one.device or "no device described"
         firmware = f", firmware {one.firmware}" if one.firmware else ""
         yield f"  {one.cosigner}: {device}{firmware}: {_WORDS[one.bip322]}"
+    if any(one.device is None for one in planned.signers):
+        yield "  say which device each has: custody cosigner describe NAME --device MODEL --firmware VERSION"
     for route in planned.routes:
         yield from _route_lines(route)
-    yield Styled(f"take {planned.recommended}:", Style.STRONG)
+    yield Styled(f"recommended: {planned.recommended}", Style.STRONG)
     yield from (f"  {command}" for command in commands_of(planned.recommended, challenge_file))
     if planned.recommended is Route.PAYMENT:
         yield "it proves the keys that sign it, not every coin, and it shows the vault's descriptor to the auditor"

@@ -23,7 +23,14 @@ from custody.workflow.prove_reserves import (
     proofs_to_sign,
     require_answerable,
 )
-from custody.workflow.reserves_folder import MAX_FILE_BYTES, files_of, is_answer, write_proofs
+from custody.workflow.reserves_folder import (
+    MAX_FILE_BYTES,
+    files_of,
+    is_answer,
+    is_proof,
+    require_returned,
+    write_proofs,
+)
 from custody_cli.audit_reserves_prove_screen import handed_out_answer, payment_answer, written_answer
 from custody_cli.audit_sources import (
     ChainArguments,
@@ -44,6 +51,7 @@ class _Terms:
     """What the command line asks for."""
 
     challenge: Challenge
+    challenge_file: str
     source: ChainChoice
     max_age: int | None
     disclose_descriptor: bool
@@ -63,7 +71,7 @@ class _Terms:
 @click.option(
     "--route",
     type=click.Choice([str(route) for route in Route]),
-    help="How; bip322 unless you say otherwise, and with --signed what the files are. `plan` says which fit.",
+    help="How; bip322 unless you say otherwise. With --signed it is found from the files. `plan` says which fit.",
 )
 @click.option(
     "--signed",
@@ -105,7 +113,7 @@ def prove(
     the workspace's vault is taken, and the statement is journalled there.
     """
     challenge = parse_challenge(read_input(challenge_file, max_bytes=MAX_BYTES))
-    terms = _Terms(challenge, ChainChoice(**chain), max_age, disclose == "descriptor")
+    terms = _Terms(challenge, challenge_file, ChainChoice(**chain), max_age, disclose == "descriptor")
     choice = VaultChoice(vault_file, descriptor, network)
     own = vault_file is None and descriptor is None
     if txid is not None or route == Route.PAYMENT:
@@ -120,7 +128,9 @@ def prove(
     chosen = None if route is None else Route(route)
     if not signed_places:
         return _write_proofs(session, terms, choice, chosen or SIGNED_ROUTES[0], Path(output))
-    returned = _returned(signed_places)
+    returned, unsigned = _returned(signed_places)
+    if not returned:
+        session.talk(f"nothing that is signed lies in {', '.join(signed_places)}")
     atomic.require_creatable(Path(output))
 
     def finish(vault: Vault, state: State | None, backend: Backend) -> Attested:
@@ -135,6 +145,7 @@ def prove(
             backend=backend,
             progress=session.progress,
             max_age=max_age,
+            unsigned=unsigned,
         )
 
     if own:
@@ -166,7 +177,7 @@ def _write_proofs(session: Session, terms: _Terms, choice: VaultChoice, route: R
         held = _held(session, terms, vault, None if office is None else office.state, backend)
         proofs = proofs_to_sign(vault, terms.challenge, held, route, backend)
     names = write_proofs(folder, vault, terms.challenge, held, route, proofs)
-    return written_answer(terms.challenge, held, route, proofs, names, folder)
+    return written_answer(terms.challenge, terms.challenge_file, held, route, proofs, names, folder)
 
 
 def _by_payment(session: Session, terms: _Terms, txid: str | None, output: str | None) -> Answer:
@@ -196,7 +207,7 @@ def _by_payment(session: Session, terms: _Terms, txid: str | None, output: str |
     done = decide_again_from_the_start(workspace_of(session), surroundings_of(session), step)
     if isinstance(done, Attested):
         return _handed_out(session, terms, done, output or "", journalled=True)
-    return payment_answer(terms.challenge, done)
+    return payment_answer(terms.challenge, terms.challenge_file, done)
 
 
 def _handed_out(session: Session, terms: _Terms, made: Attested, output: str, *, journalled: bool) -> Answer:
@@ -206,13 +217,21 @@ def _handed_out(session: Session, terms: _Terms, made: Attested, output: str, *,
     return handed_out_answer(terms.challenge, made, output, tip, terms.source.describe(), journalled=journalled)
 
 
-def _returned(places: Sequence[str]) -> list[tuple[str, bytes]]:
-    """Return the files named, and of folders those that read as a signed file; each passes the secret gate."""
+def _returned(places: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    """Return the files named and the signed ones of folders, and the unsigned proofs that lie beside those.
+
+    Each that is taken passes the secret gate.
+    """
     found: list[tuple[str, bytes]] = []
+    unsigned: list[tuple[str, bytes]] = []
     for place in places:
         if Path(place).is_dir():
-            inside = [name for name, data in files_of(Path(place)) if is_answer(data)]
-            found += [(name, read_input(str(Path(place) / name), max_bytes=MAX_FILE_BYTES)) for name in inside]
+            inside = files_of(Path(place))
+            signed = [name for name, data in inside if is_answer(data)]
+            found += [(name, read_input(str(Path(place) / name), max_bytes=MAX_FILE_BYTES)) for name in signed]
+            unsigned += [(name, data) for name, data in inside if name not in signed and is_proof(data)]
         else:
-            found.append((Path(place).name, read_input(place, max_bytes=MAX_FILE_BYTES)))
-    return found
+            data = read_input(place, max_bytes=MAX_FILE_BYTES)
+            require_returned(Path(place).name, data)
+            found.append((Path(place).name, data))
+    return found, unsigned

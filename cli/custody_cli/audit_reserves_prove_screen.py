@@ -1,5 +1,6 @@
 """What `custody audit reserves prove` answers: the proofs that were written, the payment to make, the statement."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from custody_cli.output import Answer, Line
 
 def written_answer(
     challenge: Challenge,
+    challenge_file: str,
     held: Held,
     route: Route,
     proofs: Sequence[UnsignedProof],
@@ -46,12 +48,12 @@ def written_answer(
                 for one in proofs
             ],
         },
-        lambda: _written_lines(challenge, held, route, names, folder),
+        lambda: _written_lines(challenge, challenge_file, held, route, names, folder),
     )
 
 
 def _written_lines(
-    challenge: Challenge, held: Held, route: Route, names: Sequence[str], folder: Path
+    challenge: Challenge, challenge_file: str, held: Held, route: Route, names: Sequence[str], folder: Path
 ) -> Iterator[Line]:
     psbts = [name for name in names if name.endswith(".psbt")]
     yield f"wrote {len(names)} files to {folder}: {len(psbts)} to sign, by route {route}"
@@ -59,13 +61,16 @@ def _written_lines(
     yield "  " + ", ".join(name for name in names if not name.endswith(".psbt"))
     yield (
         f"they prove {format_btc(held.total)} BTC in {len(held.coins)} coin(s) at {len(held.places)} address(es), "
-        f"at block {challenge.height}; nothing can be spent by them"
+        f"at block {challenge.height}"
     )
+    yield "nothing can be spent by them"
     yield "each signer signs every file: as many signers as the vault's threshold"
-    yield "then: custody audit reserves prove --challenge FILE --signed FOLDER -o statement.json"
+    yield f"all must be back before block {challenge.expires_height} is past; then:"
+    file, signed = shlex.quote(challenge_file), shlex.quote(str(folder))
+    yield f"  custody audit reserves prove --challenge {file} --signed {signed} -o statement.json"
 
 
-def payment_answer(challenge: Challenge, planned: PlannedPayment) -> Answer:
+def payment_answer(challenge: Challenge, challenge_file: str, planned: PlannedPayment) -> Answer:
     """Return the answer that says which payment proves the keys."""
     command = draft_command(planned)
     return Answer(
@@ -79,7 +84,7 @@ def payment_answer(challenge: Challenge, planned: PlannedPayment) -> Answer:
             "mined_by": challenge.expires_height,
             "not_proven": [NOT_PROVEN_BY_PAYMENT],
         },
-        lambda: _payment_lines(challenge, planned, command),
+        lambda: _payment_lines(challenge, challenge_file, planned, command),
     )
 
 
@@ -89,18 +94,20 @@ def draft_command(planned: PlannedPayment) -> str:
     return f'custody proposal draft --to {planned.address}={planned.amount}sat{coin} --reason "{planned.reason}"'
 
 
-def _payment_lines(challenge: Challenge, planned: PlannedPayment, command: str) -> Iterator[Line]:
+def _payment_lines(challenge: Challenge, challenge_file: str, planned: PlannedPayment, command: str) -> Iterator[Line]:
     yield "this route is a real payment of the vault to itself, small, and with a fee"
-    yield f"pay exactly {planned.amount} sat, which only this challenge gives, to {planned.address}"
+    yield f"pay exactly {planned.amount} sat, which only this challenge gives, to"
+    yield f"  {planned.address}"
     yield f"it must be mined after block {challenge.height} and up to block {challenge.expires_height}:"
     yield f"  {command}"
     if planned.coin is None:
         yield "no coin that was held at the block can be spent now: free one first, and name it with --coin"
-    yield "approve, sign and broadcast it as any other; once it is in a block:"
+    yield "add --fee-rate where your node has no estimate; approve, sign and broadcast it as any other"
+    yield "once it is in a block:"
     yield "  custody coins sync"
     yield (
-        "  custody audit reserves prove --challenge FILE --route payment --txid TXID --disclose descriptor "
-        "-o statement.json"
+        f"  custody audit reserves prove --challenge {shlex.quote(challenge_file)} --route payment --txid TXID "
+        "--disclose descriptor -o statement.json"
     )
     yield f"it does not prove {NOT_PROVEN_BY_PAYMENT}"
 

@@ -14,7 +14,8 @@ import click
 
 from custody.bitcoin.network import Network
 from custody.chain.open_backend import Backend, BackendKind, ChainSettings, open_backend
-from custody.errors import Finding
+from custody.codes import Code
+from custody.errors import Finding, InvalidInput
 from custody.vault.formats import vault_file
 from custody.vault.formats.descriptor_annotations import without_annotations
 from custody.vault.formats.detect import VaultFormat, detect_format
@@ -22,7 +23,7 @@ from custody.vault.formats.registry import ImportTerms, read_vault
 from custody.vault.vault import Vault
 from custody.workspace.settings import read_password
 from custody_cli.chain_access import workspace_chain
-from custody_cli.loading import MAX_WALLET_BYTES, load_vault, workspace_of
+from custody_cli.loading import MAX_WALLET_BYTES, load_vault, workspace_if_any
 from custody_cli.options import NETWORK, read_input
 from custody_cli.session import Session
 
@@ -146,7 +147,14 @@ class ChainChoice:
         if self.snapshot is not None:
             return ChainSettings(BackendKind.SNAPSHOT, snapshot_path=self.snapshot)
         if self.node is None:
-            return workspace_chain(workspace_of(session), network)
+            workspace = workspace_if_any(session)
+            if workspace is None:
+                raise InvalidInput(
+                    Code.VAULT_NOT_FOUND,
+                    "no node is named, and no vault's folder is here whose node could be asked",
+                    advice="Name your own node with --node and --cookie, or go to the folder of a vault.",
+                )
+            return workspace_chain(workspace, network)
         password = None if self.password_file is None else read_password(self.password_file)
         return ChainSettings(
             BackendKind.CORE_RPC, url=self.node, cookie_file=self.cookie, user=self.user, password=password

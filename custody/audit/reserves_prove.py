@@ -17,6 +17,7 @@ from custody.bitcoin.psbt_returned import read_returned
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code
 from custody.errors import CheckFailed, NotYet
+from custody.spend.card import psbt_name
 from custody.spend.progress import SigningProgress
 from custody.spend.proof import (
     ProofCoin,
@@ -177,7 +178,7 @@ def require_all_signed(
             details={
                 "missing": [
                     {
-                        "file": proof.name,
+                        "file": psbt_name(proof.name),
                         "addresses": [*proof.addresses],
                         "signed": [*one.signed],
                         "missing": one.missing,
@@ -231,7 +232,8 @@ def statement_of(
 def _awaited(proof: UnsignedProof, one: SigningProgress) -> str:
     signed = f"{', '.join(one.signed)} signed" if one.signed else "nobody signed"
     more = f" and {len(proof.addresses) - 1} more" if len(proof.addresses) > 1 else ""
-    return f"{proof.name}, {proof.addresses[0]}{more}: {signed}, {one.missing} of {', '.join(one.unsigned)} awaited"
+    awaited = f"{one.missing} of {', '.join(one.unsigned)} awaited"
+    return f"{psbt_name(proof.name)}, {proof.addresses[0]}{more}: {signed}, {awaited}"
 
 
 def _txid_of(data: bytes) -> str:

@@ -122,6 +122,6 @@ def _judge_one(spending: Spending, satisfied: bool | None) -> Ruling:
 
 
 def _valid_words(result: MessageResult) -> str:
-    if not result.lock_time and not result.sequence:
+    if not result.lock_time and not result.age:
         return "valid"
-    return f"valid at lock time {result.lock_time} and age {result.sequence}"
+    return f"valid at lock time {result.lock_time} and age {result.age}"

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from custody.bitcoin.transaction import OutPoint
 
+SEQUENCE_NO_AGE = 1 << 31
+"""BIP 68: an input whose sequence has this bit asks for no age."""
+
 
 class MessageForm(StrEnum):
     """The form of a signature; the value is the prefix that it is written with."""
@@ -72,7 +75,12 @@ class MessageResult:
     lock_time: int = 0
     """Of `to_sign`: a script with a time lock is satisfied only from this height or time on."""
     sequence: int = 0
-    """Of the first input of `to_sign`: the age that a relative lock asks for."""
+    """Of the first input of `to_sign`: the age that a relative lock asks for, if any (`age`)."""
+
+    @property
+    def age(self) -> int:
+        """The age that the coins must have; 0 where the sequence asks for none (BIP 68: its highest bit is set)."""
+        return 0 if self.sequence & SEQUENCE_NO_AGE else self.sequence
 
     @property
     def is_valid(self) -> bool:

@@ -261,7 +261,7 @@ class CoreRpcBackend:
             raise ChainUnavailable(
                 Code.NODE_WRONG_NETWORK,
                 f"the node serves network `{chain}`, expected `{self.network}`",
-                advice="Give the address of a node of the vault's network in custody.yaml.",
+                advice=f"Name a node on `{self.network}`, in custody.yaml or with --node.",
             )
 
     def _require_version(self) -> None:

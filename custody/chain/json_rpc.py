@@ -268,5 +268,6 @@ def _unreachable(what: str) -> ChainUnavailable:
     return ChainUnavailable(
         Code.NODE_UNREACHABLE,
         what,
-        advice="Check that the node is running and that address, port and login in custody.yaml are right.",
+        advice="Check that the node is running, and that its address, port and login are right: in custody.yaml, or "
+        "--node with --cookie, or with --user and --password-file.",
     )

@@ -111,14 +111,17 @@ def finish_reserves(
     backend: ChainBackend,
     progress: Progress,
     max_age: int | None,
+    unsigned: Sequence[tuple[str, bytes]] = (),
 ) -> Attested:
     """Take the signatures of the returned files, and make the statement once every proof has its threshold.
+
+    `unsigned` are files that lay beside them: without a `route` they say it where nothing is signed yet.
 
     Raises:
         NotYet: SIGNATURES_MISSING, with who is awaited for which address.
         CheckFailed: a file is about something else, a signature is wrong, or our own verification refuses.
     """
-    taken, proofs = _proofs_for(vault, challenge, held, returned, route, backend)
+    taken, proofs = _proofs_for(vault, challenge, held, [*returned, *unsigned], route, backend)
     signed = with_signatures(vault, proofs, returned)
     progresses = require_all_signed(vault, proofs, signed)
     names = {name for one in progresses for input_signers in one.per_input for name in input_signers}

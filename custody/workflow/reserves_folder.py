@@ -78,6 +78,31 @@ def files_of(place: Path) -> list[tuple[str, bytes]]:
         return found
 
 
+def require_returned(name: str, data: bytes) -> None:
+    """Demand that a file that was named reads as a PSBT or a transaction.
+
+    Raises:
+        InvalidInput: it doesn't, with the file's name.
+    """
+    try:
+        read_returned(data)
+    except InvalidInput as error:
+        raise InvalidInput(
+            error.code,
+            f"`{name}` is neither a PSBT nor a signed transaction: {error.message}",
+            advice="Give the files that signers gave back, or the folder in which they lie.",
+        ) from error
+
+
+def is_proof(data: bytes) -> bool:
+    """Whether a file reads as a PSBT or transaction, signed or not."""
+    try:
+        read_returned(data)
+    except CustodyError:
+        return False
+    return True
+
+
 def is_answer(data: bytes) -> bool:
     """Whether a file reads as a PSBT or transaction that carries any signature; whose, is judged later."""
     try:

@@ -35,7 +35,26 @@ def test_from_challenge_to_a_verified_statement(holder: Holder, route: str) -> N
     assert (found["total_sats"], found["coins"]) == (10_000_000_000, 2)
     assert (found["keys_proved"], found["coins_unspent"]) == ("valid", "valid")
     assert found["statements"][0]["signed_keys"] is None
+    assert "RESERVE_TIME_LOCKED" not in {one["code"] for one in found["findings"]}
     assert any("liabilities" in text for text in found["not_proven"])
+
+
+def test_what_is_unsigned_wrong_or_misplaced_is_named(holder: Holder) -> None:
+    challenge = holder.challenge()
+    written = holder.write(challenge, "pof")
+    waiting = holder.finish(challenge)
+    assert waiting.exit_code == 5
+    assert [one["file"] for one in waiting.error["details"]["missing"]] == [one["file"] for one in written["proofs"]]
+
+    prove = ["audit", "reserves", "prove", "--challenge", challenge]
+    wrong = holder.office.error([*prove, "--signed", challenge, "-o", holder.statement()], exit_code=6)
+    assert "`challenge.json` is neither a PSBT nor a signed transaction" in wrong["message"]
+    nowhere = holder.folder / "missing" / "proofs"
+    lost = holder.office.error([*prove, "-o", nowhere], exit_code=6)
+    assert lost["message"] == f"`{nowhere.parent}` does not exist"
+    (holder.folder / "empty").mkdir()
+    empty = holder.office.run([*prove, "--signed", holder.folder / "empty", "-o", holder.statement()])
+    assert empty.exit_code == 5 and empty.stderr.startswith("nothing that is signed lies in ")
 
 
 def test_proofs_are_the_same_each_time_and_need_no_state(holder: Holder) -> None:
