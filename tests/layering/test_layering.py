@@ -2,8 +2,7 @@
 
 import ast
 import sys
-
-import pytest
+from collections.abc import Callable, Sequence
 
 from support.source_tree import Module, modules, within
 
@@ -76,8 +75,16 @@ OWN = ("custody", "custody_cli", "custody_hardware", "custody_policies")
 SECOND_OPINION_KNOWS = ("custody.errors", "custody.codes", "custody.bitcoin.network", "custody.bitcoin.second_opinion")
 
 
-def each_module() -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def for_every_module(rule: Callable[[Module], Sequence[str]]) -> Callable[[], None]:
+    """Return one test for all modules: it reports everything that breaks the rule, each with its place."""
+
+    def test() -> None:
+        wrong = [broken for module in modules() for broken in rule(module)]
+        assert len(modules()) > len(OWN)
+        assert not wrong, "\n".join(wrong)
+
+    test.__name__, test.__doc__ = rule.__name__, rule.__doc__
+    return test
 
 
 def layer_of(name: str) -> int | None:
@@ -91,11 +98,12 @@ def in_any(module: Module, rooms: tuple[str, ...]) -> bool:
     return any(within(module.name, room) for room in rooms)
 
 
-@each_module()
-def test_imports_only_its_own_layer_and_those_below(module: Module) -> None:
+@for_every_module
+def test_imports_only_its_own_layer_and_those_below(module: Module) -> list[str]:
     height = layer_of(module.name)
     if height is None:
-        assert module.name == "custody", f"`{module.name}` stands on no layer; add it to LAYERS"
+        if module.name != "custody":
+            return [f"`{module.name}` stands on no layer; add it to LAYERS"]
         height = 0
     wrong = [
         f"{module.at(line)} imports {name}"
@@ -109,11 +117,11 @@ def test_imports_only_its_own_layer_and_those_below(module: Module) -> None:
         for name, line in module.imports()
         if within(name, stranger)
     ]
-    assert not wrong
+    return wrong
 
 
-@each_module()
-def test_third_parties_stay_in_their_homes(module: Module) -> None:
+@for_every_module
+def test_third_parties_stay_in_their_homes(module: Module) -> list[str]:
     wrong = []
     for name, line in module.imports():
         package = name.split(".")[0]
@@ -122,30 +130,29 @@ def test_third_parties_stay_in_their_homes(module: Module) -> None:
         homes = HOMES.get(package, ())
         if not any(within(module.name, home) or module.name.startswith(f"{home}_") for home in homes):
             wrong.append(f"{module.at(line)} imports {package}, whose homes are {list(homes)}")
-    assert not wrong
+    return wrong
 
 
-@each_module()
-def test_no_folder_is_imported_as_a_package(module: Module) -> None:
-    assert not [module.at(line) for name, line in module.imports() if name.split(".")[0] in NOT_PACKAGES]
+@for_every_module
+def test_no_folder_is_imported_as_a_package(module: Module) -> list[str]:
+    return [module.at(line) for name, line in module.imports() if name.split(".")[0] in NOT_PACKAGES]
 
 
-@each_module()
-def test_sockets_live_at_the_chain_and_the_remote_store(module: Module) -> None:
+@for_every_module
+def test_sockets_live_at_the_chain_and_the_remote_store(module: Module) -> list[str]:
     if in_any(module, NETWORK_HOMES):
-        return
-    wrong = [
+        return []
+    return [
         f"{module.at(line)} imports {name}"
         for name, line in module.imports()
         if name.split(".")[0] in NETWORK_MODULES and not within(name, "urllib.parse")
     ]
-    assert not wrong
 
 
-@each_module()
-def test_pure_rooms_touch_no_world(module: Module) -> None:
+@for_every_module
+def test_pure_rooms_touch_no_world(module: Module) -> list[str]:
     if not in_any(module, PURE):
-        return
+        return []
     wrong = [
         f"{module.at(line)} imports {name}"
         for name, line in module.imports()
@@ -158,13 +165,13 @@ def test_pure_rooms_touch_no_world(module: Module) -> None:
             wrong.append(f"{module.at(node.lineno)} calls {node.func.id}()")
         if isinstance(node.func, ast.Attribute) and node.func.attr in CLOCK_METHODS:
             wrong.append(f"{module.at(node.lineno)} asks the clock by .{node.func.attr}()")
-    assert not wrong
+    return wrong
 
 
-@each_module()
-def test_no_float_touches_money(module: Module) -> None:
+@for_every_module
+def test_no_float_touches_money(module: Module) -> list[str]:
     if not in_any(module, MONEY):
-        return
+        return []
     wrong = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
@@ -173,7 +180,7 @@ def test_no_float_touches_money(module: Module) -> None:
             wrong.append(f"{module.at(node.lineno)} names float")
         if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div) and not _is_decimal(node):
             wrong.append(f"{module.at(node.lineno)} divides with /; use // or Decimal(…) / …")
-    assert not wrong
+    return wrong
 
 
 def _is_decimal(node: ast.BinOp | ast.AugAssign) -> bool:
@@ -183,35 +190,37 @@ def _is_decimal(node: ast.BinOp | ast.AugAssign) -> bool:
     )
 
 
-@each_module()
-def test_the_library_imports_nothing_by_string(module: Module) -> None:
+@for_every_module
+def test_the_library_imports_nothing_by_string(module: Module) -> list[str]:
     if not within(module.name, "custody"):
-        return
-    assert not [module.at(line) for name, line in module.imports() if within(name, "importlib")]
-    assert not [
+        return []
+    wrong = [module.at(line) for name, line in module.imports() if within(name, "importlib")]
+    wrong += [
         module.at(node.lineno)
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Name) and node.id == "__import__"
     ]
+    return wrong
 
 
-@each_module()
-def test_the_library_knows_no_untyped_value(module: Module) -> None:
-    if within(module.name, "custody"):
-        assert not [module.at(line) for name, line in module.imports() if name == "typing.Any"]
+@for_every_module
+def test_the_library_knows_no_untyped_value(module: Module) -> list[str]:
+    if not within(module.name, "custody"):
+        return []
+    return [module.at(line) for name, line in module.imports() if name == "typing.Any"]
 
 
-@each_module()
-def test_files_are_written_through_atomic(module: Module) -> None:
+@for_every_module
+def test_files_are_written_through_atomic(module: Module) -> list[str]:
     if not within(module.name, "custody") or module.name == "custody.atomic":
-        return
+        return []
     wrong = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in ("write_text", "write_bytes"):
             wrong.append(f"{module.at(node.lineno)} writes with .{node.attr}; use custody.atomic")
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open":
             wrong.append(f"{module.at(node.lineno)} calls open(); use custody.atomic")
-    assert not wrong
+    return wrong
 
 
 def test_the_second_opinion_shares_no_code_with_the_first() -> None:

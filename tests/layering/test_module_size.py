@@ -2,20 +2,16 @@
 
 import ast
 
-import pytest
-
-from support.source_tree import Module, modules
+from support.source_tree import modules
 
 MAX_LINES = 400
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
-def test_module_has_at_most_400_lines(module: Module) -> None:
-    lines = len(module.text.splitlines())
-    assert lines <= MAX_LINES, f"`{module.name}` has {lines} lines: split it by what it talks about"
+def test_every_module_has_at_most_400_lines() -> None:
+    long = [module.name for module in modules() if len(module.text.splitlines()) > MAX_LINES]
+    assert not long, f"more than {MAX_LINES} lines, split them by what they talk about: {long}"
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
-def test_module_says_what_it_is(module: Module) -> None:
-    if module.text.strip():
-        assert ast.get_docstring(module.tree), f"`{module.name}` has no docstring"
+def test_every_module_says_what_it_is() -> None:
+    silent = [module.name for module in modules() if module.text.strip() and not ast.get_docstring(module.tree)]
+    assert not silent, f"no docstring: {silent}"

@@ -2,7 +2,7 @@
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,15 @@ class Module:
     text: str
     tree: ast.Module
 
-    def imports(self) -> Iterator[tuple[str, int]]:
-        """Yield each dotted name that the module imports, anywhere in it, with its line."""
+    def imports(self) -> Sequence[tuple[str, int]]:
+        """Return each dotted name that the module imports, anywhere in it, with its line."""
+        return self._imports
+
+    @functools.cached_property
+    def _imports(self) -> tuple[tuple[str, int], ...]:
+        return tuple(self._found())
+
+    def _found(self) -> Iterator[tuple[str, int]]:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 yield from ((alias.name, node.lineno) for alias in node.names)
