@@ -17,7 +17,7 @@ from custody.bitcoin.amount import format_btc
 from custody.codes import Code
 from custody.errors import CheckFailed, JsonValue
 from custody.workflow import checkpoint
-from custody.workflow.checkpoint import SignedHead
+from custody.workflow.checkpoint import SignedHead, require_sound
 from custody.workflow.office import open_office
 from custody.workflow.publication import require_addresses_allowed
 from custody.workspace.swapped_folder import publish_folder, replace_folder
@@ -87,6 +87,8 @@ def publish(
         require_addresses_allowed(open_office(workspace).state)
     statements = tuple(parse_statement(read_input(name, max_bytes=reserves.MAX_BYTES)) for name in statement_files)
     heads = tuple(SignedHead.from_bytes(read_input(name, max_bytes=checkpoint.MAX_BYTES)) for name in checkpoint_files)
+    for head in heads:
+        require_sound(head)
     if replace:
         require_own_page(output)
     source = ChainChoice(**chain)

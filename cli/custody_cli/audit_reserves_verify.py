@@ -18,6 +18,7 @@ from custody_cli.audit_sources import (
     VaultArguments,
     VaultChoice,
     chain_options,
+    is_word_of_writer,
     vault_options,
 )
 from custody_cli.options import CustodyCommand, examples, read_input
@@ -107,7 +108,7 @@ def verify(
             session.progress,
             known=known,
             max_age=max_age,
-            is_word_of_writer=source.snapshot is not None,
+            is_word_of_writer=is_word_of_writer(backend),
         )
         tip = backend.tip()
     return verdict_answer(verdict, claims[0].challenge, tip, source.describe())

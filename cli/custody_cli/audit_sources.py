@@ -14,6 +14,7 @@ import click
 
 from custody.bitcoin.network import Network
 from custody.chain.open_backend import Backend, BackendKind, ChainSettings, open_backend
+from custody.chain.snapshot import SnapshotBackend
 from custody.codes import Code
 from custody.errors import Finding, InvalidInput
 from custody.vault.formats import vault_file
@@ -94,6 +95,11 @@ def _one_branch(content: bytes) -> bool:
     return b"<" not in content and b"/1/*" not in content
 
 
+def is_word_of_writer(backend: Backend) -> bool:
+    """Whether a view of the chain is a snapshot, from an option or from the workspace's settings: a writer's word."""
+    return isinstance(backend, SnapshotBackend)
+
+
 def vault_options(command: _Command) -> _Command:
     """Add the options that say which vault; the command takes them as `vault_file`, `descriptor`, `network`."""
     for option in (
@@ -124,7 +130,7 @@ class ChainChoice:
         """Return in words whose view it is."""
         if self.snapshot is not None:
             return f"the snapshot `{self.snapshot}`: the word of whoever wrote it"
-        return f"the node at {self.node}" if self.node is not None else "the node that the workspace names"
+        return f"the node at {self.node}" if self.node is not None else "the view of the chain that the workspace names"
 
     @contextmanager
     def opened(self, session: Session, network: Network) -> Iterator[Backend]:

@@ -13,15 +13,16 @@ from pathlib import Path
 
 from custody.atomic import opened_folder
 from custody.audit import publish, reserves
-from custody.audit.publish import Disclosure, PageCheckpoint, PageFacts, parse_page
+from custody.audit.publish import Disclosure, PageCheckpoint, PageFacts
+from custody.audit.publish_document import parse_page
 from custody.audit.publish_facts import PageSources, amounts_of, open_facts
 from custody.audit.reserves import Statement, parse_statement
 from custody.codes import Code
 from custody.documents.display import escape
 from custody.documents.secret_gate import scan_bytes
-from custody.errors import Conflict, Finding, InvalidInput, Severity
+from custody.errors import Conflict, CustodyError, Finding, InvalidInput, Severity
 from custody.workflow import checkpoint
-from custody.workflow.checkpoint import SignedHead
+from custody.workflow.checkpoint import SignedHead, require_sound
 from custody_cli.page_render import CHALLENGE_FILE, FACTS_FILE, render_site
 
 _ADVICE = "Believe nothing on this page; take it again from its publisher, and tell them."
@@ -147,11 +148,12 @@ def _again(
     facts = page.facts
     names = [one.name for one in facts.checkpoints]
     heads = [SignedHead.from_bytes(_file(page, name, checkpoint.MAX_BYTES)) for name in names]
+    findings += [one for name, head in zip(names, heads, strict=True) if (one := _unsound(name, head)) is not None]
     attached = attached_files(statements, heads, facts.disclosure)
-    if not statements:
-        attached[CHALLENGE_FILE] = _file(page, CHALLENGE_FILE, reserves.MAX_BYTES)
-        return facts, attached
     shown = tuple(checkpoint_facts(f"checkpoint-{number}.json", head) for number, head in enumerate(heads, 1))
+    if not statements:
+        attached[CHALLENGE_FILE] = facts.challenge.to_bytes()
+        return replace(facts, checkpoints=shown), attached
     wanted = open_facts(PageSources(facts.generator, statements, facts.block.median_time, shown))
     if facts.disclosure is Disclosure.COMMITMENTS:
         if len(amounts_of(statements)) != len(facts.commitments):
@@ -159,6 +161,14 @@ def _again(
         hidden = tuple(replace(one, name=None) for one in wanted.statements)
         wanted = replace(wanted, addresses=(), commitments=facts.commitments, statements=hidden)
     return wanted, attached
+
+
+def _unsound(name: str, head: SignedHead) -> Finding | None:
+    try:
+        require_sound(head)
+    except CustodyError as error:
+        return _differs(name, f"a signature in it is none over its head: {error.message}")
+    return None
 
 
 def _statement(page: PageFolder, name: str) -> Statement:
@@ -183,7 +193,7 @@ def _compared(name: str, found: bytes | None, wanted: bytes | None, facts: PageF
         return [
             Finding(
                 Code.PAGE_DIFFERS,
-                Severity.NOTE,
+                Severity.WARN,
                 _where(name),
                 "it is none of the page's files; nothing in it was checked",
                 "Don't take it for a part of the page.",

@@ -17,6 +17,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from custody.audit.publish import BY_VAULT, Disclosure, PageFacts
+from custody.audit.publish_document import page_bytes
 from custody.bitcoin.amount import SATS_PER_BTC, format_btc
 from custody.bitcoin.network import Network
 from custody.documents.display import escape
@@ -52,7 +53,7 @@ class _File:
 
 def render_site(facts: PageFacts, attached: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return every file of the page by name: `attached` (challenge, statements, checkpoints) and what `facts` give."""
-    made = {**attached, FACTS_FILE: facts.to_bytes()}
+    made = {**attached, FACTS_FILE: page_bytes(facts)}
     if facts.addresses:
         made[SCAN_FILE] = _scan_arguments(facts)
     listed = [_described(name, made[name]) for name in sorted(made)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from custody.audit.challenge import MAX_HEIGHT, Challenge
-from custody.audit.publish import PageFacts
+from custody.audit.publish import Disclosure, PageFacts
 from custody.audit.reserves import Statement
 from custody.audit.reserves_descriptor import KnownVault
 from custody.audit.reserves_verify import Reserve, ReservesVerdict
@@ -18,7 +18,7 @@ from custody.errors import ChainUnavailable, Finding, JsonValue, Severity
 from custody.ports import ChainBackend, Tip
 from custody.workflow.verify_reserves import verify_reserves
 from custody_cli.audit_reserves_screen import EXITS, verdict_answer
-from custody_cli.audit_sources import ChainChoice
+from custody_cli.audit_sources import ChainChoice, is_word_of_writer
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 from custody_cli.page_check import PageCheck, PageFolder, check_page
 from custody_cli.session import Session
@@ -80,9 +80,14 @@ def page_answer(session: Session, source: ChainChoice, page: PageFolder, questio
 def _with_page(answer: Answer, page: PageFolder, findings: Sequence[Finding]) -> Answer:
     """Return the answer with a line about the page itself, before what its statements say."""
     differs = sum(finding.severity is Severity.REFUSE for finding in findings)
-    words = f"{differs} file(s) of {len(page.content)} are not what the statements give"
-    if not differs:
-        words = f"all of its {len(page.content)} files are what the statements give, to the byte"
+    own = len(page.content) - sum(finding.severity is Severity.WARN for finding in findings)
+    words = f"{differs} file(s) of {own} are not what the statements give"
+    if not differs and page.facts.disclosure is Disclosure.COMMITMENTS:
+        words = f"all of its {own} files are what the statements and their commitments give; no commitment was opened"
+    elif not differs:
+        words = f"all of its {own} files are what the statements give, to the byte"
+    if own < len(page.content):
+        words += f"; {len(page.content) - own} more are none of its own"
 
     def lines() -> Iterator[Line]:
         first, *rest = answer.text()
@@ -90,7 +95,7 @@ def _with_page(answer: Answer, page: PageFolder, findings: Sequence[Finding]) ->
         yield f"page            {words}"
         yield from rest
 
-    json = {**answer.json, "page": {"files": len(page.content), "differing": differs}}
+    json = {**answer.json, "page": {"files": own, "differing": differs, "foreign": len(page.content) - own}}
     return Answer(json, lines, exit_code=answer.exit_code)
 
 
@@ -104,7 +109,7 @@ def _asked(session: Session, source: ChainChoice, question: PageQuestion) -> Pag
             session.progress,
             known=question.known,
             max_age=MAX_HEIGHT,
-            is_word_of_writer=source.snapshot is not None,
+            is_word_of_writer=is_word_of_writer(backend),
         )
         return PageEvidence(verdict, _block(backend, challenge), backend.tip())
 

@@ -56,6 +56,8 @@ NOT_PROVEN_BY_PAYMENT = (
     "every coin: a payment shows the keys that signed it; other coins of the vault are shown by its descriptor alone"
 )
 
+EVERYTHING_NOT_PROVEN = (*NOT_PROVEN, NOT_PROVEN_WITHOUT_DESCRIPTOR, NOT_PROVEN_BY_PAYMENT)
+
 _KEYS = (
     "format",
     "challenge",

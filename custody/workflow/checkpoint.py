@@ -16,6 +16,7 @@ from custody.audit.journal import GENESIS_PREV, Entry
 from custody.codes import Code
 from custody.documents.canonical_json import canonical, parse_json
 from custody.documents.format_tag import require_format
+from custody.documents.sshsig import SshSignature, verify_sshsig
 from custody.documents.sshsig_keys import SshPublicKey
 from custody.errors import CheckFailed, Conflict, CustodyError, Finding, JsonValue, Severity, UsageError
 from custody.people.approval import require_signed
@@ -104,6 +105,19 @@ class SignedHead:
 
 
 _KEYS = ("format", "vault_id", "network", "journal_id", "entries", "head", "time", "governance", "signatures")
+
+
+def require_sound(head: SignedHead) -> None:
+    """Demand that each signature of a checkpoint file is one over its head, by the key that it carries.
+
+    Whose keys those are, nobody can tell from the file: who knows them reads it with `journal verify --checkpoint`.
+
+    Raises:
+        CheckFailed, InvalidInput: SSHSIG_*, MALFORMED_DOCUMENT.
+    """
+    statement = head.statement
+    for _officer, signature in head.signatures:
+        verify_sshsig(SshSignature.from_armored(signature), statement.signed_bytes, namespace=statement.kind.namespace)
 
 
 def head_to_sign(office: Office, at: str | None) -> SignedHead:

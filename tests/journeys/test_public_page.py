@@ -284,7 +284,7 @@ def test_an_older_page_is_replaced_and_anything_else_is_not(reserve: Reserve, pa
 
 @pytest.mark.node
 def test_a_signed_head_of_the_journal_is_published_and_must_be_of_this_vault(reserve: Reserve, tmp_path: Path) -> None:
-    mine = replace(sample_head(), vault_id=reserve.office.vault.vault_id)
+    mine = sample_head(vault_id=reserve.office.vault.vault_id)
     for name, head in (("mine.json", mine), ("other.json", sample_head())):
         (tmp_path / name).write_bytes(head.to_bytes())
     page = tmp_path / "page"

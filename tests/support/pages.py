@@ -1,6 +1,7 @@
 """Statements and public pages for tests: the form alone, no signature in them is one."""
 
 import hashlib
+from dataclasses import replace
 
 from custody.audit.challenge import Challenge
 from custody.audit.publish import PageFacts
@@ -14,6 +15,7 @@ from custody.bitcoin.transaction import OutPoint
 from custody.workflow.checkpoint import SignedHead
 from custody_cli.page_check import attached_files, checkpoint_facts
 from custody_cli.page_render import render_site
+from support.ssh import SoftSigner
 
 AMOUNTS = (328_372_12345678, 40_00000000, 12_50000000, 999_999, 50_000, 1_000, 546)
 MEDIAN_TIME = 1_767_297_600
@@ -55,18 +57,24 @@ def sample_statement(
     return Statement(challenge, None, None, claimed, coins, sum_sats(amounts), proofs)
 
 
-def sample_head(network: Network = Network.REGTEST) -> SignedHead:
-    """Return a checkpoint; its signatures are none."""
-    return SignedHead(
-        vault_id=digest("vault"),
+def sample_head(network: Network = Network.REGTEST, *, vault_id: str = digest("vault")) -> SignedHead:
+    """Return a checkpoint that two officers signed with keys nobody knows."""
+    head = SignedHead(
+        vault_id=vault_id,
         network=str(network),
         journal_id=digest("journal")[:32],
         length=412,
         head=digest("head"),
         time="2026-01-01T20:00:00Z",
         governance="none",
-        signatures=(("audrey", "none"), ("bo", "none")),
+        signatures=(),
     )
+    statement = head.statement
+    signed = {
+        name: SoftSigner(seed=name).sign(statement.signed_bytes, namespace=statement.kind.namespace)
+        for name in ("audrey", "bo")
+    }
+    return replace(head, signatures=tuple(signed.items()))
 
 
 def sample_facts(statement: Statement, *, by_commitment: bool = False, heads: tuple[SignedHead, ...] = ()) -> PageFacts:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.audit.publish import Disclosure, parse_page
+from custody.audit.publish import Disclosure
 from custody.audit.publish_commitments import SaltedAddress, draw_salts, parse_salts
+from custody.audit.publish_document import page_bytes, parse_page
 from custody.audit.publish_facts import PageSources, amounts_of, open_facts
 from custody.audit.reserves import NOT_PROVEN
 from custody.bitcoin.amount import sats
@@ -73,7 +74,7 @@ def test_facts_add_up_and_come_back_from_their_file() -> None:
     assert facts.total == sum(AMOUNTS)
     assert facts.proved == sum(AMOUNTS) - AMOUNTS[2]
     assert [one.value for one in facts.addresses] == sorted(AMOUNTS, reverse=True)
-    assert parse_page(facts.to_bytes()) == facts
+    assert parse_page(page_bytes(facts)) == facts
 
 
 def test_a_coin_in_two_statements_counts_once() -> None:
@@ -126,10 +127,10 @@ def test_a_checkpoint_of_another_vault_makes_no_page() -> None:
 
 def test_facts_whose_amounts_do_not_add_up_are_refused() -> None:
     facts = sample_facts(STATEMENT)
-    changed = facts.to_bytes().replace(
+    changed = page_bytes(facts).replace(
         f'"total_sats":{facts.total}'.encode(), f'"total_sats":{facts.total + 1}'.encode()
     )
-    assert changed != facts.to_bytes()
+    assert changed != page_bytes(facts)
     with pytest.raises(CheckFailed, match="do not add up"):
         parse_page(changed)
 
@@ -215,7 +216,7 @@ def test_a_missing_file_is_found_and_a_foreign_one_noted(tmp_path: Path) -> None
     folder = _write(tmp_path / "page", SITE)
     (folder / "scan.txt").unlink()
     (folder / "robots.txt").write_text("User-agent: *\n")
-    assert _codes(folder) == [("note", "page:robots.txt"), ("refuse", "page:scan.txt")]
+    assert _codes(folder) == [("warn", "page:robots.txt"), ("refuse", "page:scan.txt")]
 
 
 def test_a_page_without_its_statement_is_refused(tmp_path: Path) -> None:
