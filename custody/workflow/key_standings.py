@@ -52,16 +52,29 @@ def _rehearsal_proofs(signers: Signers, name: str) -> Iterator[KeyProof]:
 
 
 def _payment_proofs(state: State, vault: Vault) -> dict[str, KeyProof]:
-    """Return the newest mined payment that each key signed, newest first until each key has one."""
+    """Return the newest mined payment that each key signed, newest first until each key has one.
+
+    A transaction proves once, by the first record of it, and no later than it was seen in its block: told again under
+    another proposal, an old signature proves nothing new.
+    """
     found: dict[str, KeyProof] = {}
-    mined = [record for record in state.proposals.values() if _is_mined(state, record)]
-    for record in sorted(mined, key=lambda one: max((sig.seq for sig in one.signatures), default=0), reverse=True):
+    mined: dict[str, list[ProposalRecord]] = {}
+    for record in state.proposals.values():
+        if _is_mined(state, record):
+            mined.setdefault(record.final_txid, []).append(record)
+    firsts = ((txid, min(records, key=_first_signature)) for txid, records in mined.items())
+    for txid, record in sorted(firsts, key=lambda one: _first_signature(one[1]), reverse=True):
         if len(found) == len(vault.cosigners):
             break
+        seen = state.transactions[txid]
         for name, one in _signers_of(vault, record).items():
-            proof = KeyProof(ProofKind.PAYMENT, one.seq, one.chain_time, record.final_txid)
+            proof = KeyProof(ProofKind.PAYMENT, one.seq, min(one.chain_time, seen.seen_time), txid)
             found.setdefault(name, proof)
     return found
+
+
+def _first_signature(record: ProposalRecord) -> int:
+    return min(one.seq for one in record.signatures)
 
 
 def _is_mined(state: State, record: ProposalRecord) -> bool:

@@ -1,5 +1,7 @@
 """Ages of proofs by the journal's tips alone, and what the policy's interval makes of them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,10 @@ from custody.audit.key_proofs import KeyProof, ProofClock, ProofKind, overdue_fi
 from custody.audit.signers import SignerRecord
 from custody.audit.state import SeenTip
 from custody.codes import Code
+from custody.spend.expiry import expiry_after
+from custody.workflow.key_standings import key_standings
+from support.governed import GovernedLedger, simulated_vault
+from support.ledger import OUTSIDE
 
 DAY = 86_400
 START = 1_800_000_000
@@ -66,3 +72,35 @@ def test_a_later_proof_is_never_older(days: list[int], day: int) -> None:
     assert one.age_seconds is not None and later.age_seconds is not None
     assert later.age_seconds <= one.age_seconds
     assert one.is_overdue or not later.is_overdue
+
+
+def test_a65_an_old_payment_told_again_proves_no_key_alive() -> None:
+    """An insider who can append drafts a mined transaction anew, and records its old signatures once more."""
+    ledger = GovernedLedger(simulated_vault())
+    ledger.receive(5_000_000)
+    drafted = ledger.draft((OUTSIDE, 1_000_000))
+    paid = ledger.propose(drafted)
+    ledger.sign_really(paid, 1)
+    ledger.sign_really(paid, 2)
+    ledger.mine(1, drafted.proposal.unsigned_transaction)
+    honest = key_standings(ledger.state, ledger.vault, ledger.state.signers)
+    ledger.mine(5_000)
+    again = replace(drafted.proposal, nonce="ab" * 16, expires=expiry_after(ledger.mtp()))
+    told = ledger.propose(replace(drafted, proposal=again))
+    assert told != paid
+    ledger.sign_really(told, 1)
+    late = key_standings(ledger.state, ledger.vault, ledger.state.signers)
+    assert [one.proof for one in late] == [one.proof for one in honest]
+    assert [one.age_blocks for one in late if one.proof is not None] == [5_001, 5_001]
+
+
+def test_a65_a_signature_recorded_after_its_payment_was_mined_is_as_old_as_the_payment() -> None:
+    ledger = GovernedLedger(simulated_vault())
+    ledger.receive(5_000_000)
+    drafted = ledger.draft((OUTSIDE, 1_000_000))
+    paid = ledger.propose(drafted)
+    ledger.mine(1, drafted.proposal.unsigned_transaction)
+    ledger.mine(900)
+    ledger.sign_really(paid, 1)
+    first = key_standings(ledger.state, ledger.vault, ledger.state.signers)[0]
+    assert (first.age_blocks, first.proof is not None) == (900, True)
