@@ -1,8 +1,9 @@
 """Hold what a journal says of blocks against what holds in every chain of blocks.
 
-A block has one height, and a height one block; a coin is spent in no block before its own, a miner's reward not
-before 100 blocks; a block doesn't vanish from below one that stays; and an entry's tip is the one that was observed
-last. None of it needs a node. Which of two real chains the office followed, only a node can tell.
+An observation tells what changed: the same again would only make a transaction look younger. A block has one height,
+and a height one block; a coin is spent in no block before its own, a miner's reward not before 100 blocks; a block
+doesn't vanish from below one that stays; and an entry's tip is the one that was observed last. None of it needs a
+node. Which of two real chains the office followed, only a node can tell.
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,8 +52,11 @@ class BlockWitness:
 
     def judge(self, state: StateBuilder, observed: Observation, here: Mapping[str, SeenTransaction]) -> Iterator[str]:
         """Yield what contradicts an observation, `here` its transactions by txid; `state` is that before it."""
-        tip = observed.tip
+        tip, lost = observed.tip, frozenset(observed.lost)
         for one in here.values():
+            known = None if one.txid in lost else state.transactions.get(one.txid)
+            if known is not None and known.block_hash == one.block_hash:
+                yield f"{one.txid} stands where entry {known.seq} has it already: nothing of it is new"
             if one.height is None:
                 continue
             if one.height > tip.height:

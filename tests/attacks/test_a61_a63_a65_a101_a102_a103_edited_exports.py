@@ -298,6 +298,10 @@ def a_block_moved_below_others(export: Export) -> None:
     export.insert(45, "chain_observed", {**export.body(44), "transactions": [moved], "vanished_blocks": [lost]})
 
 
+def an_observation_told_again(export: Export) -> None:
+    export.insert(45, "chain_observed", deepcopy(export.body(SEEN + 1)))
+
+
 def a_payment_as_a_reward(export: Export) -> None:
     export.body(SEEN + 1)["transactions"][0]["coinbase"] = True
 
@@ -420,6 +424,7 @@ CASES = {
         a_block_that_vanishes_from_below_others(OBSERVED), (("ENTRY_CONTRADICTED", 45),)
     ),
     "reorganization that moves a payment": Case(a_block_moved_below_others, (("ENTRY_CONTRADICTED", 45),)),
+    "observation: told again": Case(an_observation_told_again, (("ENTRY_CONTRADICTED", 45),)),
     "observation: a payment as a reward": Case(a_payment_as_a_reward, (("ENTRY_CONTRADICTED", SEEN + 1),)),
     "observation: a fee too low": Case(a_fee_below_what_left, (("ENTRY_CONTRADICTED", 44),)),
     "a tip that nobody observed": Case(a_tip_of_no_observation, (("ENTRY_CONTRADICTED", 46),)),
