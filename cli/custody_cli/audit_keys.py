@@ -77,7 +77,7 @@ def _key_lines(one: KeyStanding) -> Iterator[Line]:
     if proof is None:
         yield Styled(f"{one.cosigner}  {one.fingerprint}  NEVER PROVEN", Style.CARE)
     else:
-        age = "age unknown" if one.age_days is None else f"{one.age_days} days, {one.age_blocks} blocks ago"
+        age = "age unknown" if one.age_days is None else f"{days_of(one.age_days)}, {one.age_blocks} blocks ago"
         words = f"{one.cosigner}  {one.fingerprint}  {age}: {proof.kind} {proof.what}"
         overdue = "  OVERDUE" if one.is_overdue else ""
         yield Styled(words + overdue, Style.CARE if one.is_overdue else Style.GOOD)
@@ -86,6 +86,11 @@ def _key_lines(one: KeyStanding) -> Iterator[Line]:
     if said is not None:
         firmware, holder = said.firmware or "unknown", said.custodian or "nobody named"
         yield f"    said to be {said.device}, firmware {firmware}, held by {holder}"
+
+
+def days_of(days: int) -> str:
+    """Return a number of days for people."""
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def _round_lines(audit: KeyAudit) -> Iterator[Line]:

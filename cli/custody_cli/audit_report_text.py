@@ -8,6 +8,7 @@ from custody.audit.report_fiat import fiat_of
 from custody.audit.report_flows import People, ReportedOutflow
 from custody.bitcoin.amount import format_btc
 from custody.policy.limit import show_duration
+from custody_cli.audit_keys import days_of
 from custody_cli.audit_report_balance import balance_lines
 from custody_cli.coins_screen import incomplete_lines
 from custody_cli.output import Line, Style, Styled, finding_lines
@@ -105,7 +106,7 @@ def _reserve(report: Report) -> Iterator[Line]:
         marks = [*(["ABOVE CAP"] if one.is_above_cap else []), *(["KEYS EXPOSED"] if one.is_exposed else [])]
         yield f"  {format_btc(one.value):>17} BTC  {one.address}  {', '.join(marks)}".rstrip()
     yield from _left_out(len(report.addresses), "address(es)")
-    for title, classes in (("by age", report.ages), ("by size", report.sizes)):
+    for title, classes in (("by age", report.ages), ("by size, in BTC", report.sizes)):
         yield f"coins {title}"
         yield from (f"  {format_btc(one.value):>17} BTC  {one.count:>5}  {one.name}" for one in classes if one.count)
     late = report.late
@@ -119,7 +120,7 @@ def _keys(report: Report) -> Iterator[Line]:
     asked = "no policy asks for proofs" if report.prove_every is None else f"every {show_duration(report.prove_every)}"
     yield Styled(f"keys, when each last proved that it is alive ({asked})", Style.STRONG)
     for one in report.keys:
-        age = "age unknown" if one.age_days is None else f"{one.age_days} days"
+        age = "age unknown" if one.age_days is None else f"{days_of(one.age_days)} ago"
         age = "never" if one.proof is None else f"{age}, {one.proof.kind}"
         yield f"  {one.cosigner:<20} {one.fingerprint}  {age}{'  OVERDUE' if one.is_overdue else ''}"
 

@@ -140,7 +140,7 @@ def _age_lines(age: ReserveAge) -> Iterator[Line]:
     if age.median is None:
         return
     yield Styled("AGE OF THE COINS, at the block", Style.STRONG)
-    yield f"  oldest {age.oldest} blocks, half of the sum {age.median} or older, youngest {age.youngest}"
+    yield f"  oldest {age.oldest} blocks; half of the sum {age.median} blocks or older; youngest {age.youngest} blocks"
     for one in age.inflows:
         yield f"  came or moved within {one.blocks} blocks: {format_btc(one.total)} BTC in {one.coins} coin(s)"
     if age.immature:

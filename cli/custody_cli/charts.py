@@ -155,12 +155,11 @@ def short_btc(value: int) -> str:
 
 
 def _time_ticks(start: int, end: int, left: int, right: int, parts: int) -> tuple[Tick, ...]:
+    """Return days, or days and times (UTC) where one day would stand at two ticks."""
     anchors = ["start", *["middle"] * (parts - 1), "end"]
+    times = [format_time(start + (end - start) * number // parts) for number in range(parts + 1)]
+    days = [time[:10] for time in times]
+    shown = days if len(set(days)) == len(days) else [f"{time[5:10]} {time[11:16]}" for time in times]
     return tuple(
-        Tick(
-            left + (right - left) * number // parts,
-            format_time(start + (end - start) * number // parts)[:10],
-            anchor,
-        )
-        for number, anchor in enumerate(anchors)
+        Tick(left + (right - left) * number // parts, shown[number], anchor) for number, anchor in enumerate(anchors)
     )

@@ -8,6 +8,7 @@ second sign beside a word.
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TextIO, TypeAlias
 
 from custody.documents.display import escape
 from custody.errors import CustodyError, Finding, JsonValue
+from custody_cli.wrapping import fitted
 
 
 class Style(Enum):
@@ -106,13 +108,14 @@ def _number(value: object) -> int | float:
 
 
 def print_lines(lines: Iterable[Line], stream: TextIO) -> None:
-    """Print lines, each escaped as a whole."""
-    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Print lines, each escaped as a whole; on a terminal long ones are broken between words."""
+    terminal = stream.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    columns = shutil.get_terminal_size((0, 0)).columns if terminal else 0
     for line in lines:
-        text = escape(line.text if isinstance(line, Styled) else line)
-        if colour and isinstance(line, Styled):
-            text = f"\x1b[{line.style.value}m{text}\x1b[0m"
-        stream.write(text + "\n")
+        for text in fitted(escape(line.text if isinstance(line, Styled) else line), columns):
+            look = f"\x1b[{line.style.value}m{text}\x1b[0m" if colour and isinstance(line, Styled) else text
+            stream.write(look + "\n")
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[Line]:

@@ -3,6 +3,7 @@
 Some devices sign such a transaction without showing its message: this is where it is read.
 """
 
+import textwrap
 from collections.abc import Iterator
 
 from custody.bitcoin.amount import format_btc
@@ -13,6 +14,8 @@ from custody.workflow.psbt_files import FinishedProof
 from custody_cli.output import Answer, Line, Style, Styled, finding_lines, findings_json
 
 _FRAME = "| "
+_ADDRESS_WIDTH = 50
+"""Columns of an address beside its label: ten groups."""
 
 
 def proof_lines(proof: ProofClaim) -> Iterator[Line]:
@@ -28,7 +31,9 @@ def proof_lines(proof: ProofClaim) -> Iterator[Line]:
         height = "height not said" if block.height is None else f"height {block.height}"
         yield f"block it names          {height}, {block.block_hash or 'hash not said'}"
     if proof.address is not None:
-        yield f"signed by address       {group_address(proof.address)}"
+        first, *rest = textwrap.wrap(group_address(proof.address), _ADDRESS_WIDTH)
+        yield f"signs for the address   {first}"
+        yield from (f"{'':<24}{line}" for line in rest)
     if proof.coins or proof.kind is ProofKind.BIP127:
         coins = "1 coin" if proof.coins == 1 else f"{proof.coins} coins"
         yield f"proves control of       {coins}, {format_btc(proof.total)} BTC; none of it moves"
