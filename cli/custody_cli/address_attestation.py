@@ -7,6 +7,7 @@ from typing import TypedDict, TypeVar, Unpack
 import click
 
 from custody import atomic
+from custody.codes import Code
 from custody.documents.display import group_address
 from custody.documents.secret_gate import scan_text
 from custody.people.known_officers import KnownOfficers, is_fingerprint, known_officers
@@ -86,7 +87,7 @@ def verify_attestation(
         tip_height=payer["tip_height"],
         vault=vault,
     )
-    return _answer(check_receive(document, question))
+    return _answer(check_receive(document, question), address)
 
 
 def _officers(lists: tuple[str, ...], keys: tuple[str, ...]) -> KnownOfficers:
@@ -102,12 +103,13 @@ def _key_text(given: str) -> str:
     return atomic.read_file(Path(given), max_bytes=_MAX_KEY_FILE).decode("utf-8", errors="replace")
 
 
-def _answer(found: CheckedReceive) -> Answer:
+def _answer(found: CheckedReceive, given: str | None) -> Answer:
     terms = found.terms
     return Answer(
         {
             "verdict": str(found.verdict),
             "address": terms.address,
+            "address_given": given,
             "network": str(terms.network),
             "vault": terms.vault,
             "vault_id": terms.vault_id,
@@ -126,7 +128,7 @@ def _answer(found: CheckedReceive) -> Answer:
             "derived": found.derived,
             "findings": findings_json(found.findings),
         },
-        lambda: _lines(found),
+        lambda: _lines(found, given),
         0 if found.verdict is ReceiveVerdict.VERIFIED else 3,
     )
 
@@ -134,13 +136,18 @@ def _answer(found: CheckedReceive) -> Answer:
 _VERDICTS = {
     ReceiveVerdict.VERIFIED: Styled("VERIFIED: officers whom you know signed this address", Style.GOOD),
     ReceiveVerdict.UNVERIFIED: Styled("UNVERIFIED: nobody whom you know vouches for this address", Style.BAD),
-    ReceiveVerdict.REFUSED: Styled("REFUSED: don't pay to this address", Style.BAD),
+    ReceiveVerdict.REFUSED: Styled("REFUSED: don't pay", Style.BAD),
 }
 
 
-def _lines(found: CheckedReceive) -> Iterable[Line]:
+def _lines(found: CheckedReceive, given: str | None) -> Iterable[Line]:
     terms = found.terms
     yield _VERDICTS[found.verdict]
+    if any(one.code is Code.ADDRESS_NOT_ATTESTED for one in found.findings):
+        yield Styled(f"you gave {group_address(given or '')}", Style.BAD)
+        yield "which is not the address of the document:"
+    elif given is not None:
+        yield "the address that you gave is the document's:"
     yield Styled(group_address(terms.address), Style.STRONG)
     yield terms.address
     yield f"network  {terms.network}"
@@ -149,7 +156,7 @@ def _lines(found: CheckedReceive) -> Iterable[Line]:
     yield f"purpose  {terms.purpose}"
     yield f"vault    {terms.vault}, id {terms.vault_id}, receive {terms.index}"
     yield f"expires  {_expiry(found)}"
-    yield f"signed   {found.counted} of {found.needed} officers whom you know"
+    yield f"signed   by {found.counted} whom you know, of {found.needed} officers needed"
     yield from (f"         {_signer(one)}" for one in found.signatures)
     if found.proof is not None:
         yield f"proof    {found.proof}: a BIP 322 signature by the address's own keys"

@@ -42,6 +42,8 @@ def _balance(balance: BlockBalance) -> Iterator[Line]:
     yield from _sum_lines(balance)
     for route in balance.routes:
         yield f"  {route.name!s:<10} {route.total:>16} sat  {len(route.coins):>6} coin(s)  {route.name.words}"
+    if balance.total is not None and balance.is_complete and len(balance.routes) > 1:
+        yield Styled(f"all {len(balance.routes)} agree to the satoshi", Style.GOOD)
     window = balance.window
     yield f"searched {window.receive} receive and {window.change} change scripts, each derived by two engines"
     yield from finding_lines(_ordered(balance.findings))

@@ -111,11 +111,15 @@ def _finding_lines(placed: Placed, first_break: int | None) -> Iterator[Line]:
     yield f"       {finding.advice}"
 
 
+def _counted(count: int, things: str) -> str:
+    return f"{count} {things.removesuffix('s') if count == 1 else things}"
+
+
 def _summary(audit: JournalAudit) -> Iterator[Line]:
     if audit.by_code:
         yield "found: " + ", ".join(f"{count} {code}" for code, count in sorted(audit.by_code.items()))
     yield "entries: " + (", ".join(f"{count} {kind}" for kind, count in sorted(audit.by_kind.items())) or "none")
-    done = [f"{count} {what.replace('_', ' ')}" for what, count in sorted(audit.checked.items()) if count]
+    done = [_counted(count, what.replace("_", " ")) for what, count in sorted(audit.checked.items()) if count]
     yield "checked again: " + (", ".join(done) or "the chain alone")
     if audit.checked.get("final_transactions") and not audit.kernel_verified:
         yield "libbitcoinkernel is missing on this Python: finished transactions were judged by two engines, not three"

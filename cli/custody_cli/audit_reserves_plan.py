@@ -125,7 +125,8 @@ def _lines(planned: ReservesPlan, challenge: Challenge, challenge_file: str) -> 
         firmware = f", firmware {one.firmware}" if one.firmware else ""
         yield f"  {one.cosigner}: {device}{firmware}: {_WORDS[one.bip322]}"
     if any(one.device is None for one in planned.signers):
-        yield "  say which device each has: custody cosigner describe NAME --device MODEL --firmware VERSION"
+        yield "say which device each has, then plan again:"
+        yield "  custody cosigner describe NAME --device MODEL --firmware VERSION"
     for route in planned.routes:
         yield from _route_lines(route)
     yield Styled(f"recommended: {planned.recommended}", Style.STRONG)

@@ -184,7 +184,7 @@ def _count(counted: int, needed: int, known: KnownOfficers) -> list[Finding]:
         advice = "Get the officers' public keys another way than the address came, and name them with --officers."
         return [_refuse(Code.ATTESTATION_UNVERIFIED, "attestation", words, advice)]
     if counted < needed:
-        words = f"{counted} of {needed} officers whom you know signed it"
+        words = f"{counted} whom you know signed it, of {needed} officers needed"
         return [_refuse(Code.ATTESTATION_INCOMPLETE, "attestation", words, _CALL)]
     return []
 

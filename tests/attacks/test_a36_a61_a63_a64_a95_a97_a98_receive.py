@@ -252,7 +252,13 @@ def test_a97_the_whole_address_is_shown_in_groups(tmp_path: Path) -> None:
 
 def test_a98_what_is_pasted_is_compared_whole(tmp_path: Path) -> None:
     signers, path = allowed_signers(tmp_path, "dora", "ann"), write(tmp_path, document(terms_of(), "dora", "ann"))
-    assert codes(verify(path, signers, stranger(3), exit_code=3)) == {"ADDRESS_NOT_ATTESTED"}
+    refused = verify(path, signers, stranger(3), exit_code=3)
+    assert codes(refused) == {"ADDRESS_NOT_ATTESTED"}
+    assert (refused["address"], refused["address_given"]) == (terms_of().address, stranger(3))
+    shown = run(["address", "verify", stranger(3), "--attestation", path, "--officers", signers]).stdout.splitlines()
+    assert shown[0] == "REFUSED: don't pay"
+    assert shown[1].replace(" ", "") == f"yougave{stranger(3)}"
+    assert shown[2] == "which is not the address of the document:"
     assert verify(path, signers, terms_of().address, exit_code=0)["verdict"] == "verified"
     # bech32 may be written in capitals, as QR codes do: the same script.
     assert verify(path, signers, terms_of().address.upper(), exit_code=0)["verdict"] == "verified"
