@@ -121,6 +121,58 @@ def test_a35_a115_a_node_that_drops_a_whole_transaction_of_a_block_is_refused(sc
     )
 
 
+def _coin_twice(method: str, _params: Any, result: Any) -> Any:
+    if method == "scantxoutset" and isinstance(result, dict) and "unspents" in result:
+        coins = [*result["unspents"], result["unspents"][0]]
+        return {**result, "unspents": coins, "total_amount": sum(one["amount"] for one in coins)}
+    return result
+
+
+def _spend_of_another_output(method: str, params: Any, result: Any) -> Any:
+    if method == "getblock" and params[1:] == [3]:
+        for one in result["tx"][1:]:
+            for spent in one["vin"]:
+                spent["vout"] += 7
+    return result
+
+
+def _header_of_another_block(method: str, params: Any, result: Any) -> Any:
+    if method == "getblockheader" and params[1:] == [False]:
+        return "01" + result[2:]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("lie", "words"),
+    [
+        (_coin_twice, "has a coin twice"),
+        (_spend_of_another_output, "spends what it does not"),
+        (_header_of_another_block, "is about another block"),
+    ],
+)
+def test_a35_a115_an_answer_that_contradicts_itself_is_refused(scene: Scene, lie: Any, words: str) -> None:
+    with lying_node(scene.auditor.login, lie) as liar:
+        vault = ["--descriptor", scene.descriptor, "--network", "regtest", "--height", scene.said[0].height]
+        refused = run([*scene.command(*vault, node=liar), "--json"])
+    assert (refused.exit_code, refused.stdout, refused.error["error"]) == (9, "", "NODE_ANSWER_INVALID")
+    assert words in refused.error["message"]
+
+
+def test_a35_a115_a_journal_that_follows_another_block_is_named(scene: Scene, tmp_path: Path) -> None:
+    """The same coins at the same heights, in a block that the auditor's chain doesn't have."""
+    edited = Export.read(scene.export)
+    seen = [one for at in edited.all("chain_observed") for one in edited.body(at)["transactions"] if one["block_hash"]]
+    tips = {edited.body(at)["tip"]["hash"] for at in edited.all("chain_observed")}
+    claimed = next(one["block_hash"] for one in seen if one["block_hash"] not in tips)
+    for one in seen:
+        if one["block_hash"] == claimed:
+            one["block_hash"] = "ab" * 32
+    path = edited.rehash().write(tmp_path / "edited.jsonl")
+    answer = run_json(scene.command("--journal", path, "--height", scene.said[-1].height), exit_code=3)
+    assert [(one["code"], one["where"]) for one in answer["findings"]] == [("CHAIN_DISAGREES", "ab" * 32)]
+    assert len(set(routes_of(answer).values())) == 1
+
+
 def refusal(scene: Scene, node: LyingNode) -> Result:
     vault = ["--descriptor", scene.descriptor, "--network", "regtest", "--height", scene.said[-1].height]
     return run([*scene.command(*vault, node=node), "--json"])

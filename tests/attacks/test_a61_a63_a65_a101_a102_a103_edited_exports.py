@@ -263,6 +263,17 @@ def a_block_above_the_tip(export: Export) -> None:
     export.body(OBSERVED)["transactions"][0]["height"] = 1_000_000
 
 
+def a_coin_that_nobody_saw(export: Export) -> None:
+    spent = export.body(DRAFT)["proposal"]["inputs"][0]
+    body = export.body(OBSERVED)
+    body["transactions"] = [one for one in body["transactions"] if not spent.startswith(one["txid"])]
+
+
+def a_fee_above_what_was_drafted(export: Export) -> None:
+    for at in (SEEN, SEEN + 1):
+        export.body(at)["transactions"][0]["fee_sats"] += 1
+
+
 def a_spend_below_its_coin(export: Export) -> None:
     """Move the second payment to a block below the one that made the coin which it spends."""
     export.body(44)["transactions"][0]["height"] = 109
@@ -413,6 +424,8 @@ CASES = {
     "observation: an outpoint twice": Case(a_coin_spent_twice, (("ENTRY_CONTRADICTED", 44),)),
     "observation: a payment without inputs": Case(a_payment_that_spends_nothing, (("ENTRY_CONTRADICTED", SEEN),)),
     "observation: above the tip": Case(a_block_above_the_tip, (("ENTRY_CONTRADICTED", OBSERVED),)),
+    "observation: a coin left out": Case(a_coin_that_nobody_saw, (("ENTRY_CONTRADICTED", DRAFT),)),
+    "observation: a fee too high": Case(a_fee_above_what_was_drafted, (("ENTRY_CONTRADICTED", SEEN),)),
     "observation: spent before it was made": Case(a_spend_below_its_coin, (("ENTRY_CONTRADICTED", 44),)),
     "observation: a reward spent early": Case(a_reward_spent_early, (("ENTRY_CONTRADICTED", SEEN + 1),)),
     "observation: a block at two heights": Case(one_block_at_two_heights, (("ENTRY_CONTRADICTED", OBSERVED),)),

@@ -176,6 +176,15 @@ def test_coins_on_an_address_that_was_spent_from_are_exposed_and_no_others() -> 
     assert "KEYS_EXPOSED" not in codes(report(ledger, HeightsAsked(0, before)))
 
 
+def test_a_spend_after_the_closing_block_exposed_nothing_at_it() -> None:
+    ledger = Ledger(VAULT)
+    first, _second = ledger.receive(60_000, 70_000, index=0)
+    closing = ledger.height
+    ledger.mine(1, ledger.spend_elsewhere(first))
+    assert [one.is_exposed for one in report(ledger, HeightsAsked(0, closing)).addresses] == [False]
+    assert [one.is_exposed for one in report(ledger, HeightsAsked(0, closing + 1)).addresses] == [True]
+
+
 def test_the_cap_is_the_policy_s_and_is_reached_without_being_passed() -> None:
     made = report_of(the_demo())
     assert made.cap == 500 * BTC
