@@ -220,6 +220,6 @@ def _late_birth(said: int, earliest: int) -> Finding:
         Code.BIRTH_HEIGHT_LATE,
         Severity.WARN,
         "vault",
-        f"the file says that the vault begins at block {said}, it has a coin of block {earliest}",
+        f"the vault was said to begin at block {said}, and has a coin of block {earliest}",
         "Ask who wrote that height: a search that began there would have missed coins.",
     )

@@ -113,7 +113,7 @@ def test_a29_a_birth_height_after_the_coins_is_found_out(aged: tuple[NodeOffice,
     )
     [warning] = answer["findings"]
     assert (warning["code"], warning["severity"]) == ("BIRTH_HEIGHT_LATE", "warn")
-    assert "begins at block 390, it has a coin of block 1" in warning["message"]
+    assert "said to begin at block 390, and has a coin of block 1" in warning["message"]
 
 
 def test_a29_no_file_makes_it_search_without_end(office: Rehearsal) -> None:
