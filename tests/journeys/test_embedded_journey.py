@@ -10,6 +10,7 @@ from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.transaction import Transaction
 from custody.workflow.open_vault import open_vault
 from custody.workspace.layout import Workspace
+from support.cli import run_json
 from support.rehearsal import Rehearsal, stranger
 
 BTC = 100_000_000
@@ -136,6 +137,9 @@ def test_a_reorganization_takes_a_confirmed_payment_back(office: Rehearsal) -> N
     assert len(synced["vanished_blocks"]) == 1
     assert office.show(paid)["state"] == "broadcast"
     assert office.json(["status"])["taken_back"] == [paid["unsigned_txid"]]
+    office.run(["journal", "export", "-o", office.folder / "export.jsonl"])
+    audited = run_json(["audit", "journal", office.folder / "export.jsonl"])
+    assert (audited["ok"], audited["findings"]) == (True, [])
 
 
 def test_a_spend_made_outside_is_an_unexplained_outflow(office: Rehearsal) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support.cli import run_json
 from support.node import Node
 from support.node_office import NodeOffice
 from support.rehearsal import stranger
@@ -193,6 +194,8 @@ def test_a_reorganization_takes_a_confirmed_payment_back(node: Node, tmp_path: P
     office.json(["coins", "sync"])
     assert office.show(paid)["state"] == "confirmed"
     assert office.json(["status"])["taken_back"] == []
+    office.run(["journal", "export", "-o", tmp_path / "export.jsonl"])
+    assert run_json(["audit", "journal", tmp_path / "export.jsonl"])["findings"] == []
 
 
 def test_a_spend_made_outside_is_an_alarm_until_somebody_accepts_it(node: Node, tmp_path: Path) -> None:
