@@ -54,7 +54,8 @@ def journal(
     against what the journal itself proves.
 
     Exit 10 if it was altered or holds what this program never writes, 3 if it contradicts what you gave beside it or
-    raises an alarm, 6 if all that is wrong is an entry of an unknown kind. Warnings alone are exit 0.
+    raises an alarm, 6 if all that is wrong is an entry of an unknown kind, or the file is no
+    journal at all. Warnings alone are exit 0.
     """
     chosen = vault_file is not None or descriptor is not None
     vault = VaultChoice(vault_file, descriptor, network).load(session) if chosen else None
@@ -119,7 +120,11 @@ def _summary(audit: JournalAudit) -> Iterator[Line]:
     if audit.by_code:
         yield "found: " + ", ".join(f"{count} {code}" for code, count in sorted(audit.by_code.items()))
     yield "entries: " + (", ".join(f"{count} {kind}" for kind, count in sorted(audit.by_kind.items())) or "none")
-    done = [_counted(count, what.replace("_", " ")) for what, count in sorted(audit.checked.items()) if count]
+    done = [
+        _counted(count, what.replace("_", " ").replace("ssh", "SSH"))
+        for what, count in sorted(audit.checked.items())
+        if count
+    ]
     yield "checked again: " + (", ".join(done) or "the chain alone")
     if audit.checked.get("final_transactions") and not audit.kernel_verified:
         yield "libbitcoinkernel is missing on this Python: finished transactions were judged by two engines, not three"

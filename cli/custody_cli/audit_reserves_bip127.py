@@ -71,8 +71,10 @@ def _lines(verdict: Bip127Verdict, outcome: MessageVerdict, source: ChainChoice)
         words = f"VALID: {format_btc(verdict.total)} BTC ({verdict.total} sat) in {len(verdict.coins)} coin(s)"
         yield Styled(words, Style.GOOD)
     else:
-        yield Styled(f"{str(outcome).upper()}: {_reason(verdict)}", Style.BAD)
-    yield f"the coins are unspent at block {verdict.tip.height}, says {source.describe()}"
+        word = "NOT VALID" if outcome is MessageVerdict.INVALID else "INCONCLUSIVE"
+        yield Styled(f"{word}: {_reason(verdict)}", Style.BAD)
+    if outcome is MessageVerdict.VALID:
+        yield f"the coins are unspent at block {verdict.tip.height}, says {source.describe()}"
     yield "the message is the file's bytes: read it, and see whether it names you, a day or block, and something new"
     yield "NOT PROVEN, whatever stands above:"
     yield from (f"  - {text}" for text in NOT_PROVEN)

@@ -223,6 +223,6 @@ def _not_counted(facts: PageFacts) -> Finding:
         Code.PAGE_NOT_COUNTED,
         Severity.WARN,
         "page",
-        f"the page shows {len(facts.commitments)} commitments and no address: its total can't be counted from it",
+        f"the page shows {len(facts.commitments)} commitment(s) and no address: its total can't be counted from it",
         "Ask for the statements and name them in the same command, or take the total as the custodian's word.",
     )

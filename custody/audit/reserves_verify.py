@@ -126,7 +126,7 @@ def _challenge_findings(statements: Sequence[Statement], challenges: Sequence[Ch
                 Code.CHALLENGE_MISMATCH,
                 at_statement(number),
                 "no challenge was given: the statement's own is taken, which its holder may have written",
-                "Give the challenge that you sent, with --challenge.",
+                "Give the challenge that you sent, with --challenge; of a public page ask its auditor for it.",
             )
         elif statement.challenge not in challenges:
             mine, theirs = challenges[0], statement.challenge

@@ -18,7 +18,7 @@ from custody.audit.journal_anchors import LineReader, ReadLine
 from custody.audit.journal_fields import ALTERED_ADVICE
 from custody.bitcoin import kernel
 from custody.codes import Code
-from custody.errors import Altered, Finding, Severity
+from custody.errors import Altered, Finding, InvalidInput, Severity
 from custody.ports import Progress, no_progress
 from custody.vault.vault import Vault
 from custody.workflow.audit_entries import EntryAudit
@@ -43,7 +43,8 @@ def audit_journal(path: Path, beside: Beside, *, progress: Progress = no_progres
     """Check an export or a backup whole.
 
     Raises:
-        InvalidInput: the file can't be read. SecretRefused: something in it looks like a private key.
+        InvalidInput: the file can't be read; UNKNOWN_FORMAT, no line of it begins as an entry does.
+        SecretRefused: something in it looks like a private key.
         UpgradeNeeded: a later version wrote the backup. UsageError: the expected head is no hash.
     """
     if beside.head is not None:
@@ -58,6 +59,12 @@ def audit_journal(path: Path, beside: Beside, *, progress: Progress = no_progres
             file.require_said(reading.entries.vault.vault_id, reading.count, reading.head)
     except Altered as error:
         found.add(Finding(error.code, Severity.REFUSE, "file", error.message, error.advice), seq=None)
+    if reading.count == 0 and reading.is_foreign:
+        raise InvalidInput(
+            Code.UNKNOWN_FORMAT,
+            f"`{path}` is no journal: no line of it begins as an entry does",
+            advice="Give what `custody journal export` or `custody vault backup` wrote.",
+        )
     if reading.count == 0 and not found.placed:
         words = "the file holds no entry: it is no journal"
         found.add(Finding(Code.JOURNAL_ALTERED, Severity.REFUSE, "file", words, ALTERED_ADVICE), seq=None)
@@ -79,8 +86,12 @@ class _Reading:
     hashes: bytearray = field(default_factory=bytearray)
     """32 bytes a position; zeros where an entry is missing or says no hash."""
 
+    is_foreign: bool = False
+    """Whether there are lines, and none of them begins as an entry does: another file was given."""
+
     def take(self, number: int, line: bytes) -> None:
         """Judge the next line."""
+        self.is_foreign = not line.startswith(b"{") and (self.is_foreign or number == 1)
         read = self.reader.read(line)
         kind = None if read.entry is None else read.entry.kind
         for words in read.problems:

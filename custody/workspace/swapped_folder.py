@@ -96,7 +96,7 @@ def _taken(place: Path) -> Conflict:
     return Conflict(
         Code.FILE_EXISTS,
         f"`{place}` exists and is not an empty folder",
-        advice="Name a folder that does not exist yet; nothing was written.",
+        advice="Name a folder that does not exist yet, or say --replace where a page lies there; nothing was written.",
     )
 
 

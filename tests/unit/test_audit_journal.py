@@ -15,7 +15,7 @@ from custody.audit.journal import GENESIS_PREV, Entry
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.transaction import OutPoint, Transaction, TxOutput
 from custody.codes import Code
-from custody.errors import Severity
+from custody.errors import InvalidInput, Severity
 from custody.people.statement import StatementKind
 from custody.workflow.audit_journal import Beside, audit_journal
 from custody.workflow.audited import MAX_FINDINGS, JournalAudit
@@ -139,10 +139,17 @@ def test_an_empty_file_is_no_journal(tmp_path: Path) -> None:
 
 
 def test_more_findings_than_are_kept_are_counted(tmp_path: Path) -> None:
-    audit = audited(tmp_path, b"x\n" * (MAX_FINDINGS // 2 + 5))
+    audit = audited(tmp_path, b"{x\n" * (MAX_FINDINGS // 2 + 5))
     assert len(audit.findings) == MAX_FINDINGS
     assert audit.unlisted >= 10
     assert not audit.is_sound
+
+
+def test_another_file_is_no_altered_journal(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        audited(tmp_path, b"format: custody-policy/1\nname: x\n")
+    assert caught.value.code is Code.UNKNOWN_FORMAT
+    assert not audited(tmp_path, b"format: x\n{}\n").is_sound
 
 
 @pytest.fixture(scope="module")
