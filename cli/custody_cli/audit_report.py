@@ -65,7 +65,8 @@ def report(
 
     The balance is computed from the rows and from the coins; a difference is exit 3. No clock and no node is asked:
     blocks are dated by what the journal observed. An incomplete view is exit 9, and no file is written. The journal is
-    audited first: an entry that it proves false is an alarm in the report, and exit 10.
+    audited first: an entry that it proves false is an alarm in the report, and exit 10. Another alarm, such as an
+    outflow that nothing explains, is exit 3; the report is written all the same.
     """
     form = form or form_of(output)
     order = ReportOrder(

@@ -11,7 +11,7 @@ from custody.audit.report_csv import report_csv
 from custody.audit.report_json import report_json
 from custody.codes import Code
 from custody.documents.display import escape
-from custody.errors import ChainUnavailable
+from custody.errors import ChainUnavailable, Severity
 from custody.workspace.fresh_folder import fresh_folder
 from custody_cli.audit_report_text import report_lines
 from custody_cli.options import STDIO
@@ -21,7 +21,7 @@ from custody_cli.system import SystemNonces
 FORMATS = ("text", "json", "csv", "html")
 _IN_FOLDER = ("html", "json", "csv")
 """What a folder gets, as `report.FORMAT`."""
-_INCOMPLETE, _CONTRADICTED = 9, 10
+_ALARM, _INCOMPLETE, _CONTRADICTED = 3, 9, 10
 
 
 def form_of(output: str | None) -> str:
@@ -59,6 +59,8 @@ def written(made: Report, form: str, output: str) -> Answer:
 def _exit_code(made: Report) -> int:
     if made.is_contradicted:
         return _CONTRADICTED
+    if any(finding.severity is Severity.REFUSE for finding in made.findings):
+        return _ALARM
     return _INCOMPLETE if made.incomplete else 0
 
 

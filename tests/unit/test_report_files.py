@@ -9,7 +9,7 @@ from custody.codes import Code
 from custody.errors import ChainUnavailable
 from custody_cli.audit_report_files import form_of, shown, written
 from custody_cli.audit_report_page import report_page
-from support.demo_reserve import QUARTER, report_of, the_demo
+from support.demo_reserve import QUARTER, YEAR, report_of, the_demo
 
 GAP = "the node has pruned block 300"
 
@@ -38,6 +38,15 @@ def test_a_complete_one_is_exit_0_in_every_form(tmp_path: Path) -> None:
     answer = written(made, "text", str(tmp_path / "report.txt"))
     assert answer.exit_code == 0
     assert "what this doesn't prove" in (tmp_path / "report.txt").read_text()
+
+
+def test_an_alarm_is_exit_3_and_written_all_the_same(tmp_path: Path) -> None:
+    made = report_of(the_demo(), YEAR)
+    assert Code.UNEXPLAINED_OUTFLOW in [finding.code for finding in made.findings]
+    assert [shown(made, form).exit_code for form in ("text", "json", "csv", "html")] == [3, 3, 3, 3]
+    assert written(made, "html", str(tmp_path / "report.html")).exit_code == 3
+    assert b"ALARM" in (tmp_path / "report.html").read_bytes()
+    assert shown(replace(made, incomplete=(GAP,)), "text").exit_code == 3
 
 
 @pytest.mark.parametrize(
