@@ -52,6 +52,10 @@ class GovernedOffice(Rehearsal):
         """Name everybody, and let everybody sign the founding."""
         path = folder / "policy.yaml"
         path.write_text(policy, encoding="utf-8")
+        keys = tuple((name, tuple(roles), self.public_key(name).read_text()) for name, roles in self.people.items())
+        return self.begin(("found", type(self), keys, policy), lambda: self._found(path))
+
+    def _found(self, path: Path) -> Any:
         for name, roles in self.people.items():
             words = [word for role in roles for word in ("--role", role)]
             self.json(["officer", "add", name, *words, "--key", self.public_key(name)])

@@ -1,7 +1,7 @@
 """A vault of simulated keys on the embedded chain, driven through the real command line."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from custody.chain.embedded import EmbeddedBackend
 from custody.workflow.open_vault import open_vault
 from custody.workspace.layout import Workspace
 from custody_hardware.simulator import SimulatedDevice, simulated_key
+from support.beginnings import Answer, Beginning, Name
 from support.cli import Result, run, run_json
 
 START_TIME = 1_767_225_600
@@ -33,6 +34,8 @@ def stranger(number: int) -> str:
 class Rehearsal:
     """A workspace with funds. Amounts are in satoshis."""
 
+    _beginning: Beginning | None = None
+
     def __init__(self, folder: Path, *, threshold: int = 2, keys: int = 3, script: str = "wsh") -> None:
         if not kernel.is_available():
             pytest.skip("libbitcoinkernel is missing on this Python: no embedded chain")
@@ -43,8 +46,13 @@ class Rehearsal:
             text = simulated_key(number, Network.REGTEST, kind).to_text(Network.REGTEST)
             cosigners += ["--cosigner", f"c{number}={text}"]
         create = ["vault", "create", folder, "--name", "rehearsal", "--network", "regtest", "--script", script]
-        created = run([*create, "--threshold", threshold, *cosigners])
-        assert created.exit_code == 0, created.stderr
+
+        def make() -> None:
+            created = run([*create, "--threshold", threshold, *cosigners])
+            assert created.exit_code == 0, created.stderr
+
+        self._beginning = Beginning(folder)
+        self.begin(("create", threshold, keys, script), make)
         self.vault = open_vault(Workspace(folder)).vault
 
     def chain(self) -> AbstractContextManager[EmbeddedBackend]:
@@ -53,6 +61,14 @@ class Rehearsal:
 
     def fund(self, count: int = 2) -> list[str]:
         """Mine `count` ripe coins of 50 BTC to fresh addresses; sync."""
+        return self.begin(("fund", count), lambda: self._fund(count))
+
+    def begin(self, name: Name, step: Callable[[], Answer]) -> Answer:
+        """Take a step that depends on `name` alone: copied where the whole way up to it was gone before."""
+        beginning = self._beginning
+        return step() if beginning is None or beginning.folder != self.folder else beginning.take(name, step)
+
+    def _fund(self, count: int) -> list[str]:
         addresses = [str(self.json(["address", "next"])["address"]) for _ in range(count)]
         with self.chain() as chain:
             first = START_TIME if chain.tip().height == 0 else None
