@@ -8,11 +8,12 @@ from typing import Unpack
 import click
 
 from custody.atomic import create_file, read_private_file
-from custody.audit import publish_commitments, reserves
-from custody.audit.publish import PageFacts
-from custody.audit.publish_commitments import Salts, draw_salts, parse_salts
-from custody.audit.publish_facts import PageSources, amounts_of, committed_facts, open_facts
-from custody.audit.reserves import parse_statement
+from custody.audit.publish import commitments as commitments_file
+from custody.audit.publish.commitments import Salts, draw_salts, parse_salts
+from custody.audit.publish.facts import PageSources, amounts_of, committed_facts, open_facts
+from custody.audit.publish.page import PageFacts
+from custody.audit.reserves import statement as statement_file
+from custody.audit.reserves.statement import parse_statement
 from custody.bitcoin.amount import format_btc
 from custody.codes import Code
 from custody.errors import CheckFailed, JsonValue
@@ -85,7 +86,9 @@ def publish(
     workspace = workspace_if_any(session)
     if workspace is not None and not commitments:
         require_addresses_allowed(open_office(workspace).state)
-    statements = tuple(parse_statement(read_input(name, max_bytes=reserves.MAX_BYTES)) for name in statement_files)
+    statements = tuple(
+        parse_statement(read_input(name, max_bytes=statement_file.MAX_BYTES)) for name in statement_files
+    )
     heads = tuple(SignedHead.from_bytes(read_input(name, max_bytes=checkpoint.MAX_BYTES)) for name in checkpoint_files)
     for head in heads:
         require_sound(head)
@@ -121,7 +124,7 @@ def _require_same_total(facts: PageFacts, evidence: PageEvidence) -> None:
 def _salts(sources: PageSources, path: Path) -> Salts:
     """Return the salts of the file, which is made where it isn't there."""
     if path.exists():
-        return parse_salts(read_private_file(path, max_bytes=publish_commitments.MAX_BYTES))
+        return parse_salts(read_private_file(path, max_bytes=commitments_file.MAX_BYTES))
     salts = draw_salts(sources.network, amounts_of(sources.statements), lambda: secrets.token_hex(32))
     create_file(path, salts.to_bytes())
     return salts

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from custody.audit.prices import MAX_BYTES, Prices
-from custody.audit.report import RECENT_BLOCKS, Report
-from custody.audit.report_period import Asked, DaysAsked, HeightsAsked
+from custody.audit.report.period import Asked, DaysAsked, HeightsAsked
+from custody.audit.report.prices import MAX_BYTES, Prices
+from custody.audit.report.report import RECENT_BLOCKS, Report
 from custody.workflow.make_report import ReportOrder, report_of_export, report_of_workspace
 from custody_cli.audit_report_files import FORMATS, form_of, shown, written
 from custody_cli.audit_sources import VaultChoice, vault_options

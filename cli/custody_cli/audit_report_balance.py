@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from custody.audit.report import Report
-from custody.audit.report_fiat import Fiat
+from custody.audit.report.fiat import Fiat
+from custody.audit.report.report import Report
 
 
 @dataclass(frozen=True, slots=True)

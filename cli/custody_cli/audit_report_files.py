@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from custody import atomic
-from custody.audit.report import Report
-from custody.audit.report_csv import report_csv
-from custody.audit.report_json import report_json
+from custody.audit.report.csv_form import report_csv
+from custody.audit.report.json_form import report_json
+from custody.audit.report.report import Report
 from custody.codes import Code
 from custody.documents.display import escape
 from custody.errors import ChainUnavailable, Severity

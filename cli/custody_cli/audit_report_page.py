@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from custody.audit import report_words
 from custody.audit.history import HistoryRow, RowKind
-from custody.audit.report import Report
-from custody.audit.report_coins import CoinClass
-from custody.audit.report_fiat import Fiat, fiat_of
-from custody.audit.report_flows import ReportedOutflow
-from custody.audit.report_period import DaysAsked, day_start
+from custody.audit.report import words as report_words
+from custody.audit.report.coins import CoinClass
+from custody.audit.report.fiat import Fiat, fiat_of
+from custody.audit.report.flows import ReportedOutflow
+from custody.audit.report.period import DaysAsked, day_start
+from custody.audit.report.report import Report
 from custody.errors import Finding, Severity, refusals
 from custody.policy.limit import show_duration
 from custody.spend.expiry import format_time

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from custody.audit import report_words
-from custody.audit.report import Report
-from custody.audit.report_fiat import fiat_of
-from custody.audit.report_flows import People, ReportedOutflow
+from custody.audit.report import words as report_words
+from custody.audit.report.fiat import fiat_of
+from custody.audit.report.flows import People, ReportedOutflow
+from custody.audit.report.report import Report
 from custody.bitcoin.amount import format_btc
 from custody.policy.limit import show_duration
 from custody_cli.audit_keys import days_of

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from custody.audit.reserves import MAX_PROOF, NOT_PROVEN
+from custody.audit.reserves.statement import MAX_PROOF, NOT_PROVEN
 from custody.bitcoin.amount import format_btc
 from custody.bitcoin.bip322_model import MessageVerdict
 from custody.bitcoin.network import Network

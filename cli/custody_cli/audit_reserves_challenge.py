@@ -7,7 +7,7 @@ from typing import Unpack
 import click
 
 from custody import atomic
-from custody.audit.challenge import MAX_AGE, Challenge
+from custody.audit.reserves.challenge import MAX_AGE, Challenge
 from custody.bitcoin.network import Network
 from custody.workflow.write_challenge import ChallengeWish, write_challenge
 from custody_cli.audit_sources import ChainArguments, ChainChoice, chain_options

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import click
 
-from custody.audit.challenge import MAX_BYTES, Challenge, parse_challenge
-from custody.audit.reserves_prove import Route
+from custody.audit.reserves.challenge import MAX_BYTES, Challenge, parse_challenge
+from custody.audit.reserves.prove import Route
 from custody.audit.signers import Signers
 from custody.bitcoin.network import Network
 from custody.codes import Code

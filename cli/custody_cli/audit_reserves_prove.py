@@ -8,8 +8,8 @@ from typing import Unpack
 import click
 
 from custody import atomic
-from custody.audit.challenge import MAX_BYTES, Challenge, parse_challenge
-from custody.audit.reserves_prove import SIGNED_ROUTES, Held, Route
+from custody.audit.reserves.challenge import MAX_BYTES, Challenge, parse_challenge
+from custody.audit.reserves.prove import SIGNED_ROUTES, Held, Route
 from custody.audit.state import State
 from custody.chain.open_backend import Backend
 from custody.vault.vault import Vault

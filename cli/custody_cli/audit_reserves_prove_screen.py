@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves import NOT_PROVEN_BY_PAYMENT
-from custody.audit.reserves_prove import Held, Route, UnsignedProof
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.prove import Held, Route, UnsignedProof
+from custody.audit.reserves.statement import NOT_PROVEN_BY_PAYMENT
 from custody.bitcoin.amount import format_btc
 from custody.bitcoin.bip322 import message_hash
 from custody.ports import Tip

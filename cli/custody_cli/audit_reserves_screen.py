@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves_age import ReserveAge
-from custody.audit.reserves_claims import StatementVerdict
-from custody.audit.reserves_verify import Reserve, ReservesVerdict
+from custody.audit.reserves.age import ReserveAge
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.claims import StatementVerdict
+from custody.audit.reserves.verify import Reserve, ReservesVerdict
 from custody.bitcoin.amount import format_btc
 from custody.codes import Code
 from custody.errors import Finding, Severity

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from custody.audit.challenge import MAX_BYTES, Challenge, parse_challenge
+from custody.audit.reserves.challenge import MAX_BYTES, Challenge, parse_challenge
 from custody.vault.cosigner import Cosigner
 from custody.vault.device_profile import DeviceProfile, MessageProof
 from custody.workflow.device_choose import cosigner_named, describe

@@ -5,10 +5,10 @@ from typing import Unpack
 
 import click
 
-from custody.audit.challenge import MAX_BYTES as MAX_CHALLENGE_BYTES
-from custody.audit.challenge import Challenge, parse_challenge
-from custody.audit.reserves import MAX_BYTES, parse_statement
-from custody.audit.reserves_descriptor import KnownVault
+from custody.audit.reserves.challenge import MAX_BYTES as MAX_CHALLENGE_BYTES
+from custody.audit.reserves.challenge import Challenge, parse_challenge
+from custody.audit.reserves.descriptor import KnownVault
+from custody.audit.reserves.statement import MAX_BYTES, parse_statement
 from custody.workflow.verify_reserves import verify_reserves
 from custody_cli.audit_reserves_bip127 import judge_bip127_file
 from custody_cli.audit_reserves_screen import verdict_answer

@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from custody.atomic import opened_folder
-from custody.audit import publish, reserves
-from custody.audit.publish import Disclosure, PageCheckpoint, PageFacts
-from custody.audit.publish_document import parse_page
-from custody.audit.publish_facts import PageSources, amounts_of, open_facts
-from custody.audit.reserves import Statement, parse_statement
+from custody.audit.publish import page as page_file
+from custody.audit.publish.document import parse_page
+from custody.audit.publish.facts import PageSources, amounts_of, open_facts
+from custody.audit.publish.page import Disclosure, PageCheckpoint, PageFacts
+from custody.audit.reserves import statement as statement_file
+from custody.audit.reserves.statement import Statement, parse_statement
 from custody.codes import Code
 from custody.documents.display import escape
 from custody.documents.secret_gate import scan_bytes
@@ -26,8 +27,8 @@ from custody.workflow.checkpoint import SignedHead, require_sound
 from custody_cli.page_render import CHALLENGE_FILE, FACTS_FILE, render_site
 
 _ADVICE = "Believe nothing on this page; take it again from its publisher, and tell them."
-_MAX_PAGE_FILES = 2 * publish.MAX_FILES
-_MAX_PAGE_BYTES = 4 * reserves.MAX_BYTES
+_MAX_PAGE_FILES = 2 * page_file.MAX_FILES
+_MAX_PAGE_BYTES = 4 * statement_file.MAX_BYTES
 _OWN_NAME = re.compile(
     r"index\.html|verify\.html|page\.json|challenge\.json|scan\.txt|SHA256SUMS|(?:statement|checkpoint)-[0-9]{1,3}\.json"
 )
@@ -73,7 +74,7 @@ def read_page(folder: Path) -> PageFolder:
                 advice=f"Give the folder that `audit publish` wrote, with its {FACTS_FILE}.",
             )
         for name in names:
-            content[name] = opened.read(name, max_bytes=reserves.MAX_BYTES)
+            content[name] = opened.read(name, max_bytes=statement_file.MAX_BYTES)
             if sum(map(len, content.values())) > _MAX_PAGE_BYTES:
                 raise InvalidInput(
                     Code.FILE_TOO_LARGE,
@@ -172,7 +173,7 @@ def _unsound(name: str, head: SignedHead) -> Finding | None:
 
 
 def _statement(page: PageFolder, name: str) -> Statement:
-    return parse_statement(_file(page, name, reserves.MAX_BYTES))
+    return parse_statement(_file(page, name, statement_file.MAX_BYTES))
 
 
 def _file(page: PageFolder, name: str, max_bytes: int) -> bytes:

@@ -16,8 +16,8 @@ from importlib.resources import files
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from custody.audit.publish import BY_VAULT, Disclosure, PageFacts
-from custody.audit.publish_document import page_bytes
+from custody.audit.publish.document import page_bytes
+from custody.audit.publish.page import BY_VAULT, Disclosure, PageFacts
 from custody.bitcoin.amount import SATS_PER_BTC, format_btc
 from custody.bitcoin.network import Network
 from custody.documents.display import escape

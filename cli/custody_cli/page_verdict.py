@@ -7,11 +7,11 @@ speaks neither for nor against it; the page says the date.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from custody.audit.challenge import MAX_HEIGHT, Challenge
-from custody.audit.publish import Disclosure, PageFacts
-from custody.audit.reserves import Statement
-from custody.audit.reserves_descriptor import KnownVault
-from custody.audit.reserves_verify import Reserve, ReservesVerdict
+from custody.audit.publish.page import Disclosure, PageFacts
+from custody.audit.reserves.challenge import MAX_HEIGHT, Challenge
+from custody.audit.reserves.descriptor import KnownVault
+from custody.audit.reserves.statement import Statement
+from custody.audit.reserves.verify import Reserve, ReservesVerdict
 from custody.bitcoin.amount import format_btc
 from custody.codes import Code
 from custody.errors import ChainUnavailable, Finding, JsonValue, Severity

@@ -1,7 +1,7 @@
 """Fold the entries of statements of reserves that were handed out. They are a record, and grant nothing."""
 
-from custody.audit.challenge import network_of
 from custody.audit.journal import Entry
+from custody.audit.reserves.challenge import network_of
 from custody.audit.state import AttestedReserve
 from custody.audit.state_builder import StateBuilder
 from custody.errors import JsonValue

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from custody.audit.chain_view import coins_of, known_outputs
-from custody.audit.challenge import Challenge
 from custody.audit.fold_reserves import ATTESTED
-from custody.audit.reserves import Proof, ProofKind
-from custody.audit.reserves_payment import PaymentClaim, payment_amount
-from custody.audit.reserves_prove import Held
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.payment import PaymentClaim, payment_amount
+from custody.audit.reserves.prove import Held
+from custody.audit.reserves.statement import Proof, ProofKind
 from custody.audit.state import State
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.transaction import OutPoint, Transaction

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from custody.audit.prices import Prices
-from custody.audit.report import RECENT_BLOCKS, JournalSource, Report, ReportTerms, build_report
-from custody.audit.report_period import Asked
+from custody.audit.report.period import Asked
+from custody.audit.report.prices import Prices
+from custody.audit.report.report import RECENT_BLOCKS, JournalSource, Report, ReportTerms, build_report
 from custody.audit.state import State
 from custody.ports import Progress, no_progress
 from custody.vault.device_profile import DeviceProfile

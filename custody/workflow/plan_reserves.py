@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from custody.audit.reserves_prove import Route
+from custody.audit.reserves.prove import Route
 from custody.audit.signers import Signers
 from custody.vault.device_profile import DeviceProfile, MessageProof
 from custody.vault.vault import Vault

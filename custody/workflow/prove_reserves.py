@@ -7,9 +7,8 @@ verification, the one that any auditor runs, called it valid.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from custody.audit.challenge import Challenge, require_timely
-from custody.audit.reserves import Proof, Statement
-from custody.audit.reserves_prove import (
+from custody.audit.reserves.challenge import Challenge, require_timely
+from custody.audit.reserves.prove import (
     SIGNED_ROUTES,
     SIGNS_COINS,
     Held,
@@ -23,7 +22,8 @@ from custody.audit.reserves_prove import (
     unsigned_proofs,
     with_signatures,
 )
-from custody.audit.reserves_verify import Reserve, ReservesVerdict
+from custody.audit.reserves.statement import Proof, Statement
+from custody.audit.reserves.verify import Reserve, ReservesVerdict
 from custody.audit.state import State
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code

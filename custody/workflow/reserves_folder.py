@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from custody.atomic import Folder, make_directory, opened_folder
-from custody.audit.challenge import Challenge
-from custody.audit.reserves_prove import Held, Route, UnsignedProof
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.prove import Held, Route, UnsignedProof
 from custody.bitcoin.psbt_returned import read_returned
 from custody.bitcoin.transaction import Transaction
 from custody.codes import Code

@@ -7,9 +7,9 @@ Plain text for paper, lines of at most 76 characters, escaped.
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves import NOT_PROVEN
-from custody.audit.reserves_prove import Held, Route, UnsignedProof
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.prove import Held, Route, UnsignedProof
+from custody.audit.reserves.statement import NOT_PROVEN
 from custody.bitcoin.amount import format_btc
 from custody.bitcoin.bip127 import commitment_hash
 from custody.bitcoin.bip322 import message_hash

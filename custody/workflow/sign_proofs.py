@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custody.atomic import opened_folder
-from custody.audit.challenge import Challenge
+from custody.audit.reserves.challenge import Challenge
 from custody.bitcoin.psbt import Psbt
 from custody.codes import Code
 from custody.errors import CheckFailed, CustodyError, DeviceUnavailable, InvalidInput

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves import Statement
-from custody.audit.reserves_claims import payment_claims, scripts_to_ask
-from custody.audit.reserves_descriptor import KnownVault
-from custody.audit.reserves_payment import is_in_time
-from custody.audit.reserves_verify import ReservesVerdict, require_one_block, verify_statements
-from custody.audit.reserves_view import ReserveView, SeenCoin, SeenPayment
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.claims import payment_claims, scripts_to_ask
+from custody.audit.reserves.descriptor import KnownVault
+from custody.audit.reserves.payment import is_in_time
+from custody.audit.reserves.statement import Statement
+from custody.audit.reserves.verify import ReservesVerdict, require_one_block, verify_statements
+from custody.audit.reserves.view import ReserveView, SeenCoin, SeenPayment
 from custody.bitcoin.address import script_of
 from custody.codes import Code
 from custody.errors import ChainUnavailable

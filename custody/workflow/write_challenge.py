@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from custody.audit.challenge import MAX_AGE, Challenge, SeenBlock, require_timely, required_depth
+from custody.audit.reserves.challenge import MAX_AGE, Challenge, SeenBlock, require_timely, required_depth
 from custody.bitcoin.network import Network
 from custody.codes import Code
 from custody.errors import ChainUnavailable

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from custody.audit.challenge import parse_challenge
-from custody.audit.reserves import NOT_PROVEN, Statement, parse_statement
+from custody.audit.reserves.challenge import parse_challenge
+from custody.audit.reserves.statement import NOT_PROVEN, Statement, parse_statement
 from custody.bitcoin.amount import Sats
 from support.node import find_bitcoind
 from support.node_office import NodeOffice

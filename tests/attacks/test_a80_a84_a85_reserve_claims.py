@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from custody.audit.reserves import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement, parse_statement
-from custody.audit.reserves_claims import scripts_to_ask
-from custody.audit.reserves_descriptor import KnownVault
-from custody.audit.reserves_payment import PaymentClaim
-from custody.audit.reserves_verify import Reserve as Result
-from custody.audit.reserves_verify import ReservesVerdict, verify_statements
-from custody.audit.reserves_view import ReserveView, SeenPayment
+from custody.audit.reserves.claims import scripts_to_ask
+from custody.audit.reserves.descriptor import KnownVault
+from custody.audit.reserves.payment import PaymentClaim
+from custody.audit.reserves.statement import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement, parse_statement
+from custody.audit.reserves.verify import Reserve as Result
+from custody.audit.reserves.verify import ReservesVerdict, verify_statements
+from custody.audit.reserves.view import ReserveView, SeenPayment
 from custody.bitcoin import kernel
 from custody.bitcoin.address import address_of
 from custody.bitcoin.amount import Sats

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from custody.audit.publish_commitments import parse_salts
-from custody.audit.publish_facts import PageSources, open_facts
-from custody.audit.reserves import parse_statement
+from custody.audit.publish.commitments import parse_salts
+from custody.audit.publish.facts import PageSources, open_facts
+from custody.audit.reserves.statement import parse_statement
 from custody.bitcoin.amount import sats
 from custody_cli.demo_audit import sign_folder
 from custody_cli.page_check import attached_files, generator

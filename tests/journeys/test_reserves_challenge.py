@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from custody.audit.challenge import parse_challenge
+from custody.audit.reserves.challenge import parse_challenge
 from support.rehearsal import Rehearsal
 
 

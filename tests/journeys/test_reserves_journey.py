@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from custody.audit.challenge import parse_challenge
-from custody.audit.reserves import parse_statement
+from custody.audit.reserves.challenge import parse_challenge
+from custody.audit.reserves.statement import parse_statement
 from custody.bitcoin.psbt import Psbt
 from support.rehearsal import Rehearsal, stranger
 from support.reserves_office import Holder, unsigned, verify_elsewhere

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custody.audit.reserves import Proof, Statement, parse_statement
-from custody.audit.reserves_verify import Reserve as Result
-from custody.audit.reserves_verify import verify_statements
+from custody.audit.reserves.statement import Proof, Statement, parse_statement
+from custody.audit.reserves.verify import Reserve as Result
+from custody.audit.reserves.verify import verify_statements
 from custody.documents.canonical_json import canonical
 from custody.errors import CustodyError
 from support.reserves import CHALLENGE, Reserve

@@ -10,9 +10,9 @@ from functools import cache
 
 from custody.audit.chain_view import known_outputs, owned_coins
 from custody.audit.fold import fold, fold_more
-from custody.audit.prices import Prices
-from custody.audit.report import JournalSource, Report
-from custody.audit.report_period import Asked, DaysAsked
+from custody.audit.report.period import Asked, DaysAsked
+from custody.audit.report.prices import Prices
+from custody.audit.report.report import JournalSource, Report
 from custody.audit.signing_start import spend_script_of
 from custody.audit.state import State
 from custody.bitcoin.address import address_of

@@ -3,11 +3,11 @@
 import hashlib
 from dataclasses import replace
 
-from custody.audit.challenge import Challenge
-from custody.audit.publish import PageFacts
-from custody.audit.publish_commitments import draw_salts
-from custody.audit.publish_facts import PageSources, amounts_of, committed_facts, open_facts
-from custody.audit.reserves import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
+from custody.audit.publish.commitments import draw_salts
+from custody.audit.publish.facts import PageSources, amounts_of, committed_facts, open_facts
+from custody.audit.publish.page import PageFacts
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.statement import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
 from custody.bitcoin.address import address_of
 from custody.bitcoin.amount import sats, sum_sats
 from custody.bitcoin.network import Network

@@ -7,10 +7,10 @@ import base64
 from collections.abc import Sequence
 from dataclasses import replace
 
-from custody.audit.challenge import Challenge, SeenBlock
-from custody.audit.reserves import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
-from custody.audit.reserves_payment import PaymentClaim, payment_amount
-from custody.audit.reserves_view import ReserveView, SeenCoin, SeenPayment
+from custody.audit.reserves.challenge import Challenge, SeenBlock
+from custody.audit.reserves.payment import PaymentClaim, payment_amount
+from custody.audit.reserves.statement import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
+from custody.audit.reserves.view import ReserveView, SeenCoin, SeenPayment
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.bip127 import commitment_outpoint
 from custody.bitcoin.bip322 import to_spend

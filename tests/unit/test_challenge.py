@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.audit.challenge import (
+from custody.audit.reserves.challenge import (
     MAX_AGE,
     MAX_EXPIRES_AFTER,
     MAX_HOLDER,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.audit.prices import Prices, total
-from custody.audit.report_fiat import fiat_of
-from custody.audit.report_json import report_json
+from custody.audit.report.fiat import fiat_of
+from custody.audit.report.json_form import report_json
+from custody.audit.report.prices import Prices, total
 from custody.codes import Code
 from custody.errors import InvalidInput
 from support.demo_reserve import QUARTER, daily_prices, report_of, the_demo

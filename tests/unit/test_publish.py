@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.audit.publish import Disclosure
-from custody.audit.publish_commitments import SaltedAddress, draw_salts, parse_salts
-from custody.audit.publish_document import page_bytes, parse_page
-from custody.audit.publish_facts import PageSources, amounts_of, open_facts
-from custody.audit.reserves import NOT_PROVEN
+from custody.audit.publish.commitments import SaltedAddress, draw_salts, parse_salts
+from custody.audit.publish.document import page_bytes, parse_page
+from custody.audit.publish.facts import PageSources, amounts_of, open_facts
+from custody.audit.publish.page import Disclosure
+from custody.audit.reserves.statement import NOT_PROVEN
 from custody.bitcoin.amount import sats
 from custody.bitcoin.network import Network
 from custody.codes import Code

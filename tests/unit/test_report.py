@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from custody.audit.chain_view import owned_coins
 from custody.audit.history import RowKind, history_of_coins
-from custody.audit.report import JournalSource, Report, ReportTerms, build_report
-from custody.audit.report_csv import report_csv
-from custody.audit.report_json import report_json
-from custody.audit.report_period import Asked, DaysAsked, HeightsAsked
-from custody.audit.report_sums import require_reconciled, sums_of
+from custody.audit.report.csv_form import report_csv
+from custody.audit.report.json_form import report_json
+from custody.audit.report.period import Asked, DaysAsked, HeightsAsked
+from custody.audit.report.report import JournalSource, Report, ReportTerms, build_report
+from custody.audit.report.sums import require_reconciled, sums_of
 from custody.bitcoin.amount import Sats
 from custody.codes import Code
 from custody.errors import Altered, ChainUnavailable, CheckFailed, InvalidInput, Severity

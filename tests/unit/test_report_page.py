@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from custody.audit.chain_view import known_outputs
-from custody.audit.report_period import DaysAsked, HeightsAsked
+from custody.audit.report.period import DaysAsked, HeightsAsked
 from custody.bitcoin.amount import format_btc
 from custody.errors import JsonValue
 from custody_cli.audit_report_page import MOST_ROWS, page_of, report_page

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves import (
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.statement import (
     NOT_PROVEN,
     NOT_PROVEN_BY_PAYMENT,
     NOT_PROVEN_WITHOUT_DESCRIPTOR,

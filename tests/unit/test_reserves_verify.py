@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from custody.audit.challenge import Challenge, SeenBlock
-from custody.audit.reserves import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
-from custody.audit.reserves_descriptor import KnownVault
-from custody.audit.reserves_payment import PaymentClaim, payment_amount
-from custody.audit.reserves_verify import Reserve as Result
-from custody.audit.reserves_verify import ReservesVerdict, verify_statements
-from custody.audit.reserves_view import ReserveView, SeenPayment
+from custody.audit.reserves.challenge import Challenge, SeenBlock
+from custody.audit.reserves.descriptor import KnownVault
+from custody.audit.reserves.payment import PaymentClaim, payment_amount
+from custody.audit.reserves.statement import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
+from custody.audit.reserves.verify import Reserve as Result
+from custody.audit.reserves.verify import ReservesVerdict, verify_statements
+from custody.audit.reserves.view import ReserveView, SeenPayment
 from custody.bitcoin.address import address_of
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.descriptor import ScriptType

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from custody.audit.reserves import ProofKind, Statement
-from custody.audit.reserves_descriptor import KnownVault, Place
-from custody.audit.reserves_findings import at_statement, refuse_claim, warn_of
-from custody.audit.reserves_payment import PaymentClaim
-from custody.audit.reserves_proofs import ProofRuling, judge_proof
-from custody.audit.reserves_view import ReserveView
+from custody.audit.reserves.descriptor import KnownVault, Place
+from custody.audit.reserves.findings import at_statement, refuse_claim, warn_of
+from custody.audit.reserves.payment import PaymentClaim
+from custody.audit.reserves.proofs import ProofRuling, judge_proof
+from custody.audit.reserves.statement import ProofKind, Statement
+from custody.audit.reserves.view import ReserveView
 from custody.bitcoin.address import script_of
 from custody.bitcoin.amount import Sats, format_btc
 from custody.bitcoin.bip322_model import MessageVerdict

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
-from custody.audit.reserves_view import SeenCoin
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.statement import ClaimedAddress, ClaimedCoin, Proof, ProofKind, Statement
+from custody.audit.reserves.view import SeenCoin
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.psbt import Psbt
 from custody.bitcoin.psbt_returned import read_returned

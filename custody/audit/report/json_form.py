@@ -6,12 +6,12 @@ Amounts are whole satoshis, fiat amounts and prices are decimal numbers in text,
 from collections.abc import Sequence
 from decimal import Decimal
 
-from custody.audit import report_words
 from custody.audit.history_json import row_json
-from custody.audit.report import Report
-from custody.audit.report_coins import CoinClass, HeldAddress, ReportedCoin
-from custody.audit.report_fiat import fiat_of
-from custody.audit.report_flows import People, ReportedOutflow
+from custody.audit.report import words as report_words
+from custody.audit.report.coins import CoinClass, HeldAddress, ReportedCoin
+from custody.audit.report.fiat import fiat_of
+from custody.audit.report.flows import People, ReportedOutflow
+from custody.audit.report.report import Report
 from custody.bitcoin.descriptor import Branch
 from custody.errors import JsonValue
 from custody.spend.expiry import format_time

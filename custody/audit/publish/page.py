@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from custody.audit.challenge import Challenge
 from custody.audit.journal_fields import is_id, is_time
-from custody.audit.reserves import EVERYTHING_NOT_PROVEN, NOT_PROVEN, ProofKind
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.statement import EVERYTHING_NOT_PROVEN, NOT_PROVEN, ProofKind
 from custody.bitcoin.amount import Sats, sum_sats
 from custody.bitcoin.network import Network
 from custody.codes import Code

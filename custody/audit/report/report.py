@@ -12,12 +12,12 @@ from custody.audit.balance_claim import claimed_route
 from custody.audit.governance import Checkpoint
 from custody.audit.history import HistoryRow, history_of_coins, require_derived
 from custody.audit.key_proofs import KeyStanding, overdue_findings
-from custody.audit.prices import Prices
-from custody.audit.report_coins import CoinClass, HeldAddress, ReportedCoin, by_address, by_age, by_size, coins_at
-from custody.audit.report_findings import report_findings
-from custody.audit.report_flows import InflowGroup, ReportedOutflow, inflow_groups, reported_outflows
-from custody.audit.report_period import Asked, Dating, Period, dating_of, period_of
-from custody.audit.report_sums import LateMoves, Sums, late_moves, require_reconciled, sums_of
+from custody.audit.report.coins import CoinClass, HeldAddress, ReportedCoin, by_address, by_age, by_size, coins_at
+from custody.audit.report.findings import report_findings
+from custody.audit.report.flows import InflowGroup, ReportedOutflow, inflow_groups, reported_outflows
+from custody.audit.report.period import Asked, Dating, Period, dating_of, period_of
+from custody.audit.report.prices import Prices
+from custody.audit.report.sums import LateMoves, Sums, late_moves, require_reconciled, sums_of
 from custody.audit.state import State
 from custody.codes import Code
 from custody.errors import Finding

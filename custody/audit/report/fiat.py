@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from custody.audit.history import HistoryRow, RowKind
-from custody.audit.prices import Prices, total
-from custody.audit.report import Report
+from custody.audit.report.prices import Prices, total
+from custody.audit.report.report import Report
 
 _IN = frozenset({RowKind.MINED, RowKind.RECEIVED})
 

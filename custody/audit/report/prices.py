@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from io import StringIO
 
-from custody.audit.report_period import day_start
+from custody.audit.report.period import day_start
 from custody.bitcoin.amount import SATS_PER_BTC
 from custody.codes import Code
 from custody.errors import CustodyError, InvalidInput

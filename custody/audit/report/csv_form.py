@@ -2,7 +2,7 @@
 
 from custody.audit.history import HistoryRow
 from custody.audit.history_csv import MoreColumns, history_csv
-from custody.audit.report import Report
+from custody.audit.report.report import Report
 
 
 def report_csv(report: Report) -> bytes:

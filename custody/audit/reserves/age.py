@@ -6,8 +6,8 @@ Facts for a reader. A coin is as young as the transaction that made it: a move w
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves_view import SeenCoin
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.view import SeenCoin
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.transaction import OutPoint
 from custody.spend.utxo import COINBASE_MATURITY

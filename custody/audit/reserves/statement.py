@@ -11,7 +11,7 @@ of the verification, with its code, and no reason to refuse the file.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from custody.audit.challenge import Challenge, challenge_of
+from custody.audit.reserves.challenge import Challenge, challenge_of
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code

@@ -8,10 +8,10 @@ signed, and the public keys that did.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from custody.audit.challenge import Challenge
-from custody.audit.reserves import Proof, ProofKind
-from custody.audit.reserves_payment import PaymentClaim, is_in_time, payment_amount
-from custody.audit.reserves_view import ReserveView
+from custody.audit.reserves.challenge import Challenge
+from custody.audit.reserves.payment import PaymentClaim, is_in_time, payment_amount
+from custody.audit.reserves.statement import Proof, ProofKind
+from custody.audit.reserves.view import ReserveView
 from custody.bitcoin.address import script_of
 from custody.bitcoin.bip127 import COMMITMENT_OUTPUT, verify_bip127
 from custody.bitcoin.bip322 import to_spend, unsigned_inputs, verify_message

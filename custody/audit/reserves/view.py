@@ -7,7 +7,7 @@ the judgement over it is pure.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from custody.audit.challenge import SeenBlock
+from custody.audit.reserves.challenge import SeenBlock
 from custody.bitcoin.amount import Sats
 from custody.bitcoin.transaction import OutPoint, Transaction, TxOutput
 

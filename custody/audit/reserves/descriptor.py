@@ -5,7 +5,7 @@ The descriptor is the one that a statement discloses, or one that the verifier b
 
 from collections.abc import Iterable, Mapping
 
-from custody.audit.reserves import ClaimedAddress
+from custody.audit.reserves.statement import ClaimedAddress
 from custody.bitcoin.address import script_of
 from custody.bitcoin.derivation import find_script
 from custody.bitcoin.descriptor import Branch, Descriptor

@@ -1,6 +1,6 @@
 """The facts of a public page as a file, `custody-page/1`: written, and read strictly."""
 
-from custody.audit.publish import PageAddress, PageBlock, PageCheckpoint, PageFacts, PageProof, PageStatement
+from custody.audit.publish.page import PageAddress, PageBlock, PageCheckpoint, PageFacts, PageProof, PageStatement
 from custody.bitcoin.amount import sats
 from custody.bitcoin.network import Network
 from custody.documents.canonical_json import canonical, parse_canonical

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from custody.audit.history import HistoryRow, RowKind
-from custody.audit.report_period import Period
+from custody.audit.report.period import Period
 from custody.codes import Code
 from custody.errors import CheckFailed
 

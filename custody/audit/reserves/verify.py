@@ -14,18 +14,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from custody.audit.challenge import Challenge, challenge_age
-from custody.audit.reserves import ProofKind, Statement, not_proven
-from custody.audit.reserves_age import STRIKING_SHARE, ReserveAge, age_of
-from custody.audit.reserves_claims import StatementVerdict, judge_statement
-from custody.audit.reserves_descriptor import KnownVault
-from custody.audit.reserves_findings import (
+from custody.audit.reserves.age import STRIKING_SHARE, ReserveAge, age_of
+from custody.audit.reserves.challenge import Challenge, challenge_age
+from custody.audit.reserves.claims import StatementVerdict, judge_statement
+from custody.audit.reserves.descriptor import KnownVault
+from custody.audit.reserves.findings import (
     TWICE_ADVICE,
     at_statement,
     refuse_claim,
     warn_of,
 )
-from custody.audit.reserves_view import ReserveView, SeenCoin
+from custody.audit.reserves.statement import ProofKind, Statement, not_proven
+from custody.audit.reserves.view import ReserveView, SeenCoin
 from custody.bitcoin.amount import Sats, format_btc
 from custody.bitcoin.transaction import OutPoint
 from custody.codes import Code

@@ -12,7 +12,7 @@ both be shown to be the vault.
 import re
 from dataclasses import dataclass
 
-from custody.audit.challenge import Challenge
+from custody.audit.reserves.challenge import Challenge
 from custody.bitcoin.amount import Sats
 from custody.spend.document import malformed
 

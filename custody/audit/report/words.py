@@ -1,9 +1,9 @@
 """What a report rests on and what it doesn't show: the sentences that stand in every form of it."""
 
-from custody.audit.prices import ROUNDING_RULE
-from custody.audit.report import Report
-from custody.audit.report_period import DATING_RULE
-from custody.audit.reserves import NOT_PROVEN
+from custody.audit.report.period import DATING_RULE
+from custody.audit.report.prices import ROUNDING_RULE
+from custody.audit.report.report import Report
+from custody.audit.reserves.statement import NOT_PROVEN
 
 VERIFIED = (
     "the journal: each entry's hash and its place in the chain",

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from custody.audit.publish import (
+from custody.audit.publish.commitments import Salts
+from custody.audit.publish.page import (
     BY_VAULT,
     PageAddress,
     PageBlock,
@@ -18,8 +19,7 @@ from custody.audit.publish import (
     PageProof,
     PageStatement,
 )
-from custody.audit.publish_commitments import Salts
-from custody.audit.reserves import ClaimedCoin, ProofKind, Statement
+from custody.audit.reserves.statement import ClaimedCoin, ProofKind, Statement
 from custody.bitcoin.amount import Sats, sum_sats
 from custody.bitcoin.network import Network
 from custody.codes import Code

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from custody.audit.history import HistoryRow
-from custody.audit.report_coins import HeldAddress
-from custody.audit.report_flows import ReportedOutflow
-from custody.audit.report_period import Period
-from custody.audit.report_sums import LateMoves
+from custody.audit.report.coins import HeldAddress
+from custody.audit.report.flows import ReportedOutflow
+from custody.audit.report.period import Period
+from custody.audit.report.sums import LateMoves
 from custody.audit.signer_findings import signer_findings
 from custody.audit.state import State
 from custody.codes import Code

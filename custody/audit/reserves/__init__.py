@@ -1,0 +1,1 @@
+"""Proofs of reserves: the auditor's challenge, the holder's statement, and its verification."""
