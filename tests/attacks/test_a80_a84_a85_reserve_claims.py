@@ -19,10 +19,11 @@ from custody.bitcoin.bip322 import to_sign, verify_message
 from custody.bitcoin.hashing import sha256
 from custody.bitcoin.network import Network
 from custody.bitcoin.script import p2wsh_script
+from custody.bitcoin.second_opinion import SecondOpinion
 from custody.bitcoin.transaction import TxOutput, serialize_witness
 from custody.codes import Code
 from custody.errors import InvalidInput, Severity
-from support.reserves import CHALLENGE, HEIGHT, PLACES, Reserve
+from support.reserves import CHALLENGE, FRESH, HEIGHT, PLACES, Reserve
 
 RESERVE = Reserve()
 DER = bytes.fromhex("300602010102010101")
@@ -126,3 +127,84 @@ def test_a84_an_empty_output_more_or_less_is_another_message() -> None:
     script = RESERVE.vault.script(*PLACES[0])
     proof = to_sign(CHALLENGE.message, script)
     assert replace(proof, outputs=(*proof.outputs, TxOutput(Sats(0), b"\x6a"))).txid != proof.txid
+
+
+# Each of these rules was taken out by hand once, and no other test saw it.
+
+
+def test_a80_a_coin_said_to_lie_at_another_claimed_address_is_refused() -> None:
+    honest = RESERVE.statement()
+    first, second, *rest = honest.coins
+    swapped = (replace(first, address=second.address), replace(second, address=first.address), *rest)
+    verdict = judge(replace(honest, coins=swapped), RESERVE.view())
+    assert refused(verdict) == {Code.RESERVE_COIN_UNKNOWN}
+
+
+def test_a80_a_coin_listed_twice_at_one_address_is_refused() -> None:
+    honest = RESERVE.statement()
+    coins = (*honest.coins, honest.coins[0])
+    twice = replace(honest, coins=coins, total=Sats(sum(one.value for one in coins)))
+    verdict = judge(twice, RESERVE.view())
+    assert refused(verdict) == {Code.OUTPOINT_COUNTED_TWICE, Code.RESERVE_TOTAL_DIFFERS}
+    assert verdict.total == RESERVE.total
+
+
+def test_a80_a_proof_over_more_than_is_claimed_counts_what_is_claimed() -> None:
+    """The view holds the rest because another statement claims it."""
+    whole = RESERVE.statement(proofs=[RESERVE.bip127_proof(CHALLENGE)])
+    address = RESERVE.address(PLACES[0])
+    part = replace(
+        whole,
+        addresses=whole.addresses[:1],
+        coins=tuple(one for one in whole.coins if one.address == address),
+        total=RESERVE.coins[0].value,
+        proofs=(replace(whole.proofs[0], addresses=(address,)),),
+    )
+    verdict = judge(part, RESERVE.view())
+    assert (verdict.result, verdict.total) == (Result.VALID, RESERVE.coins[0].value)
+
+
+def test_a84_a_proof_over_a_coin_that_is_spent_is_invalid_and_not_unjudged() -> None:
+    statement = RESERVE.statement(proofs=[RESERVE.bip127_proof(CHALLENGE)])
+    verdict = judge(statement, RESERVE.view(coins=RESERVE.coins[1:]))
+    assert Code.RESERVE_PROOF_INVALID in refused(verdict)
+    assert Code.RESERVE_UNJUDGED not in warned(verdict)
+
+
+def test_a81_a_payment_to_an_address_of_nobody_s_vault_counts_nothing() -> None:
+    payment = RESERVE.payment(CHALLENGE)
+    proof = RESERVE.payment_proof(payment)
+    stranger = Reserve(first_seed=9).address(PLACES[0])
+    outputs = (replace(payment.outputs[0], script_pubkey=Reserve(first_seed=9).vault.script(*PLACES[0])),)
+    elsewhere = replace(payment, outputs=(*outputs, *payment.outputs[1:]))
+    named = PaymentClaim.parse(proof.text)
+    claim = replace(named, txid=elsewhere.txid, address=stranger)
+    again = RESERVE.vault.sign_inputs(elsewhere, {0: RESERVE.chain_coins()[0]})
+    statement = RESERVE.statement(proofs=[replace(proof, text=claim.to_text())])
+    verdict = judge(statement, RESERVE.view(again))
+    assert (verdict.result, verdict.total) == (Result.INVALID, Sats(0))
+    assert any("not the vault's" in one.message for one in verdict.findings)
+
+
+def test_a81_a_payment_that_pays_the_amount_twice_or_to_a_used_address_is_refused() -> None:
+    payment = RESERVE.payment(CHALLENGE)
+    doubled = replace(payment, outputs=(*payment.outputs, payment.outputs[0]))
+    statement = RESERVE.statement(proofs=[RESERVE.payment_proof(doubled)])
+    verdict = judge(statement, RESERVE.view(doubled))
+    assert any("exactly" in one.message and one.severity is Severity.REFUSE for one in verdict.findings)
+    used = replace(RESERVE.coins[0], outpoint=replace(RESERVE.coins[0].outpoint, vout=9), script_pubkey=paid_script())
+    statement = RESERVE.statement(proofs=[RESERVE.payment_proof(payment)])
+    view = RESERVE.view(payment, coins=[*RESERVE.coins, used])
+    assert any("had a coin" in one.message for one in judge(statement, view).findings)
+    assert judge(statement, RESERVE.view(payment)).result is Result.VALID
+
+
+def paid_script() -> bytes:
+    return RESERVE.vault.script(*FRESH)
+
+
+def test_a80_an_address_that_the_second_engine_derives_otherwise_is_not_the_vault_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SecondOpinion, "script_pubkey_at", lambda *_place: b"\x51")
+    assert refused(judge(RESERVE.statement(), RESERVE.view())) == {Code.ADDRESS_NOT_OURS}

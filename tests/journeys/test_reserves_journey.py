@@ -285,3 +285,17 @@ def test_the_screen_puts_what_refuses_first_and_never_leaves_out_what_is_not_pro
     for shown in (good, twice):
         assert shown[-6] == "NOT PROVEN, whatever stands above:"
         assert all(line.startswith("  - ") for line in shown[-5:])
+
+
+def test_a_snapshot_that_the_workspace_names_is_its_writer_s_word_too(holder: Holder) -> None:
+    challenge = holder.challenge()
+    statement = holder.prove(challenge)
+    snapshot = holder.folder / "headers.json"
+    holder.office.json(["coins", "sync", "--to", snapshot, "--evidence", "--headers"])
+    settings = holder.office.folder / "custody.yaml"
+    settings.write_text(f"format: custody-settings/1\nchain:\n  backend: snapshot\n  snapshot: {snapshot}\n")
+    done = holder.verify(statement, "--challenge", challenge)
+    assert (done.exit_code, done.json["result"], done.json["coins_unspent"]) == (9, "inconclusive", "inconclusive")
+    page = holder.folder / "page"
+    published = holder.office.run(["audit", "publish", "--statement", statement, "-o", page])
+    assert (published.exit_code, page.exists()) == (9, False)

@@ -69,16 +69,16 @@ class Reserve:
 
     def bip127_proof(self, challenge: Challenge, *, last_sequence: int = 0xFFFFFFFD) -> Proof:
         """Return one BIP 127 proof over every coin; `last_sequence` is of the last one's input."""
-        signed = self._spent(self._chain_coins(), version=2, outputs=[(self.total, b"\x51")])
+        signed = self._spent(self.chain_coins(), version=2, outputs=[(self.total, b"\x51")])
         commitment = TxInput(commitment_outpoint(challenge.message), b"", 0xFFFFFFFD)
         last = replace(signed.inputs[-1], sequence=last_sequence)
         bare = replace(signed, inputs=(commitment, *signed.inputs[:-1], last))
-        again = self.vault.sign_inputs(bare, dict(enumerate(self._chain_coins(), start=1)))
+        again = self.vault.sign_inputs(bare, dict(enumerate(self.chain_coins(), start=1)))
         return Proof(ProofKind.BIP127, tuple(map(self.address, PLACES)), again.serialize().hex())
 
     def payment(self, challenge: Challenge, *, spent: int = 1, amount: int | None = None) -> Transaction:
         """Return a payment to the fresh address that spends the first `spent` coins, change to another address."""
-        coins = self._chain_coins()[:spent]
+        coins = self.chain_coins()[:spent]
         paid = payment_amount(challenge) if amount is None else amount
         change = sum(coin.value for coin in coins) - paid - 1_000
         outputs = [(paid, self.vault.script(*FRESH)), (change, self.vault.script(1, 4))]
@@ -125,7 +125,8 @@ class Reserve:
     def _address_of(self, coin: SeenCoin) -> str:
         return next(self.address(place) for place in PLACES if self.vault.script(*place) == coin.script_pubkey)
 
-    def _chain_coins(self) -> list[ChainCoin]:
+    def chain_coins(self) -> list[ChainCoin]:
+        """Return the coins as a chain's answer holds them."""
         return [
             ChainCoin(one.outpoint, one.value, one.script_pubkey, one.height, one.is_coinbase) for one in self.coins
         ]
