@@ -87,7 +87,7 @@ def test_a_whole_statement_for_another_challenge_is_a_mismatch() -> None:
 def test_without_a_challenge_the_answer_says_whose_word_it_is() -> None:
     verdict = judge(STATEMENT, challenges=())
     assert verdict.result is Result.VALID
-    assert (Code.CHALLENGE_MISMATCH, Severity.WARN) in {(one.code, one.severity) for one in verdict.findings}
+    assert (Code.CHALLENGE_NOT_GIVEN, Severity.WARN) in {(one.code, one.severity) for one in verdict.findings}
 
 
 def test_a_stale_shallow_or_orphaned_block_is_refused() -> None:

@@ -123,7 +123,7 @@ def _challenge_findings(statements: Sequence[Statement], challenges: Sequence[Ch
     for number, statement in enumerate(statements, start=1):
         if not challenges:
             yield warn_of(
-                Code.CHALLENGE_MISMATCH,
+                Code.CHALLENGE_NOT_GIVEN,
                 at_statement(number),
                 "no challenge was given: the statement's own is taken, which its holder may have written",
                 "Give the challenge that you sent, with --challenge; of a public page ask its auditor for it.",
