@@ -559,7 +559,7 @@ def test_a63_a_report_says_what_was_done_without_its_approvals(export: Export, t
     remove(APPROVE_BO)(export)
     path = export.rehash().write(tmp_path / "edited.jsonl")
     command = ["audit", "report", "--journal", path, "--from-height", 0, "--to-height", 121]
-    told = run_json(command)
+    told = run_json(command, exit_code=3)
     found = [(one["code"], one["where"]) for one in told["findings"]]
     assert ("APPROVALS_MISSING", f"entry:{SIGNED - 1}") in found
     assert len([one for one in found if one[0] == "AUTHORITY_DISREGARDED"]) == 1  # the checkpoint, named once
