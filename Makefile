@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST_ARGS ?= -n auto --dist worksteal
+# One worker more than cores: tests also wait for children, disks and time limits.
+PYTEST_ARGS ?= -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist worksteal
 
 .PHONY: venv hwi demo test lint bench node postgres electrum interop browser fuzz mutants wheels wheels-usb vectors lock
 
