@@ -119,7 +119,11 @@ def execute(arguments: Sequence[str], command: click.Command = root) -> int:
 def _run(command: click.Command, arguments: Sequence[str], session: Session) -> int:
     answer = command.main(args=list(arguments), prog_name="custody", standalone_mode=False, obj=session)
     if isinstance(answer, Answer):
-        return print_answer(answer, as_json=session.as_json)
+        try:
+            return print_answer(answer, as_json=session.as_json)
+        except BrokenPipeError:
+            _close_stdout()
+            return answer.exit_code  # a reader that leaves early makes no yes of a no
     if isinstance(answer, StreamedAnswer):
         return print_stream(answer, as_json=session.as_json)
     return answer if isinstance(answer, int) else 0

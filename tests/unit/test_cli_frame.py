@@ -263,6 +263,19 @@ def test_a_reader_that_leaves_early_causes_no_noise(tmp_path: Path) -> None:
         assert process.wait(timeout=60) == 0
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_that_leaves_early_makes_no_yes_of_a_no(tmp_path: Path, form: list[str]) -> None:
+    run(create_arguments(make_vault(), tmp_path / "r"))
+    foreign = make_vault(seed=2).first_address
+    arguments = [*MAIN, "--vault", str(tmp_path / "r"), "address", "verify", foreign, "--count", "10", *form]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 3
+
+
 def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
     run(create_arguments(make_vault(), tmp_path / "r"))
     foreign = make_vault(seed=2).first_address
